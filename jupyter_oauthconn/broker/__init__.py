@@ -1,0 +1,161 @@
+"""The verbs: what a notebook may ask of a token service, wherever that runs.
+
+`Broker` uses connections, `Registry` manages them; one object speaks both. `LocalBroker` answers
+in process; over HTTP the same verbs are `POST …/token` and its neighbours. May import `service`
+and everything below it; the protocols themselves import `model` only, so that a kernel that talks
+HTTP loads no database (2026-11).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Protocol
+from uuid import UUID
+
+from jupyter_oauthconn.catalog import ProviderEntry
+from jupyter_oauthconn.model import (
+    DEFAULT_MIN_VALIDITY,
+    AccessToken,
+    Authorization,
+    Check,
+    ClientDraft,
+    ClientRegistration,
+    Connection,
+    ConnectionDraft,
+    Endurance,
+    Event,
+    Flow,
+    Revocation,
+    Secret,
+)
+
+
+class Broker(Protocol):
+    """Use connections. Every method may raise `OAuthConnError`."""
+
+    def connections(self) -> Sequence[Connection]:
+        """All connections of the owner with their status, by name; never calls a provider."""
+        ...
+
+    def connection(self, name: str) -> Connection:
+        """One connection with its status. Raises `UnknownConnectionError`."""
+        ...
+
+    def access_token(
+        self,
+        name: str,
+        *,
+        min_validity: timedelta = DEFAULT_MIN_VALIDITY,
+        exact: bool = False,
+        rejected_generation: int | None = None,
+        resource: str | None = None,
+        interactive: bool = False,
+    ) -> AccessToken:
+        """A token that lives `min_validity` longer (clamped to 20 % of its life unless `exact`).
+
+        Args:
+            rejected_generation: a resource answered 401 to that token; refreshed only if it is
+                still the current one.
+            interactive: when a person must act, start (or join) the sign-in and put it into the
+                error's `authorization`.
+
+        Raises:
+            InteractionRequiredError: a person must act.
+            ProviderUnavailableError: no valid token is left and the provider does not answer.
+            InvalidClientError: the provider refuses the OAuth client.
+        """
+        ...
+
+    def authorize(
+        self, name: str, *, flow: Flow | None = None, again: bool = False
+    ) -> Authorization:
+        """Starts the sign-in, or joins the pending one. `again`: although a grant is there."""
+        ...
+
+    def authorization(self, id: UUID, *, wait: timedelta = timedelta(0)) -> Authorization:
+        """Where a sign-in stands; returns after `wait` at the latest, at once when it ended.
+
+        Raises `UnknownAuthorizationError`; a refused or expired one is returned, not raised.
+        """
+        ...
+
+    def finish_by_paste(self, id: UUID, address: Secret) -> Authorization:
+        """Ends a sign-in of flow `paste` with the address of the page that did not load."""
+        ...
+
+    def confirm(self, id: UUID) -> Authorization:
+        """Accepts that another account than before signed in."""
+        ...
+
+    def cancel(self, id: UUID) -> None:
+        """Gives a pending sign-in up; its start page and callback answer no more."""
+        ...
+
+    def test(self, name: str) -> Sequence[Check]:
+        """A real call to the provider for this connection, one finding a line."""
+        ...
+
+    def ensure(self, name: str, lasts: timedelta) -> Endurance:
+        """Refreshes now and says whether the connection lasts that long without a person."""
+        ...
+
+    def revoke(self, name: str) -> Revocation:
+        """Revokes at the provider and forgets the tokens at once; the connection stays."""
+        ...
+
+    def doctor(self, name: str | None = None) -> Sequence[Check]:
+        """What is wrong and how to mend it; `name` of a connection or client narrows it."""
+        ...
+
+
+class Registry(Protocol):
+    """Manage providers, OAuth clients and connections. Every method may raise `OAuthConnError`.
+
+    `changes` name fields of the draft; a `version` other than the stored one raises
+    `ConflictError`, None takes whatever is stored.
+    """
+
+    def providers(self) -> Sequence[ProviderEntry]: ...
+
+    def provider(self, key: str) -> ProviderEntry: ...
+
+    def clients(self) -> Sequence[ClientRegistration]: ...
+
+    def client(self, name: str) -> ClientRegistration: ...
+
+    def add_client(self, draft: ClientDraft) -> ClientRegistration: ...
+
+    def edit_client(
+        self, name: str, changes: Mapping[str, Any], *, version: int | None = None
+    ) -> ClientRegistration:
+        """Also `{"enabled": False}`. What changes the authorization marks the grants."""
+        ...
+
+    def add_client_secret(self, name: str, secret: Secret) -> ClientRegistration: ...
+
+    def remove_client(self, name: str, *, force: bool = False) -> None:
+        """Raises `InUseError` when connections use it, unless `force`."""
+        ...
+
+    def test_client(self, name: str) -> Sequence[Check]: ...
+
+    def add_connection(self, draft: ConnectionDraft) -> Connection: ...
+
+    def edit_connection(
+        self, name: str, changes: Mapping[str, Any], *, version: int | None = None
+    ) -> Connection:
+        """The returned status says whether a new sign-in is needed."""
+        ...
+
+    def remove_connection(self, name: str) -> None:
+        """Revokes its grant and forgets both."""
+        ...
+
+    def events(self, *, limit: int = 50) -> Sequence[Event]:
+        """The newest first."""
+        ...
+
+
+class TokenServiceBroker(Broker, Registry, Protocol):
+    """Both, as `LocalBroker` is."""

@@ -1,0 +1,182 @@
+"""Sign-ins on this machine: start page and callback on a loopback port (RFC 8252 §7.3).
+
+One site for each port serves every sign-in that is pending there; it lives as long as they do. A
+start page opens only with the key that is part of the link printed to the person, because other
+users of the machine reach the port too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import socket
+import threading
+import time
+from dataclasses import dataclass
+from http.server import ThreadingHTTPServer
+from urllib.parse import SplitResult, urlencode
+from uuid import UUID
+
+from jupyter_oauthconn.errors import ConfigurationError, OAuthConnError
+from jupyter_oauthconn.model import Authorization, ClientRegistration
+from jupyter_oauthconn.service.sign_in import loopback_redirect_uris
+from jupyter_oauthconn.service.token_service import TokenService
+
+#: The site stays a moment after the last sign-in, for the page that says how it ended.
+_LINGER_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hosted:
+    """A sign-in that a site serves."""
+
+    key: str
+    id: UUID
+    connection: str
+    client: str
+    callback_path: str
+
+
+class LoopbackSite:
+    """The pages of one port. Other threads add sign-ins while it serves."""
+
+    def __init__(
+        self, service: TokenService, owner_id: UUID, sockets: tuple[socket.socket, ...], host: str
+    ) -> None:
+        from .loopback_handler import handler_for
+
+        self.service = service
+        self.owner_id = owner_id
+        self.port: int = sockets[0].getsockname()[1]
+        self.origin = f"http://{host}:{self.port}"
+        self._hosted: dict[str, Hosted] = {}
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        handler = handler_for(self)
+        self._servers = [_Server(one, handler) for one in sockets]
+        self._threads = [
+            threading.Thread(target=one.serve_forever, args=(0.05,), daemon=True)
+            for one in self._servers
+        ]
+        self._threads.append(threading.Thread(target=self._keep, daemon=True))
+
+    @property
+    def alive(self) -> bool:
+        return not self._ended.is_set()
+
+    def start(self) -> None:
+        """Serves from now on, in threads of its own."""
+        for thread in self._threads:
+            thread.start()
+
+    def close(self) -> None:
+        self._ended.set()
+        for server in self._servers:
+            server.shutdown()
+            server.server_close()
+
+    def public_url(self, connection: str, key: str) -> str:
+        """The link for the person."""
+        return f"{self.origin}/oauthconn/connect/{connection}?{urlencode({'start': key})}"
+
+    def add(self, hosted: Hosted) -> None:
+        with self._lock:
+            self._hosted[hosted.key] = hosted
+
+    def by_key(self, key: str) -> Hosted | None:
+        with self._lock:
+            return self._hosted.get(key)
+
+    def by_id(self, id: UUID) -> Hosted | None:
+        with self._lock:
+            return next((one for one in self._hosted.values() if one.id == id), None)
+
+    def client_at(self, path: str) -> str | None:
+        """The OAuth client whose redirect URI has that path."""
+        with self._lock:
+            return next(
+                (one.client for one in self._hosted.values() if one.callback_path == path), None
+            )
+
+    def _keep(self) -> None:
+        """Renews the hold on pending sign-ins, and ends the site after the last of them."""
+        quiet_since = time.monotonic()
+        while not self._ended.wait(0.5):
+            with self._lock:
+                hosted = list(self._hosted.values())
+            with contextlib.suppress(OAuthConnError):
+                pending = [self.service.sign_ins.hold(self.owner_id, one.id) for one in hosted]
+                if any(pending):
+                    quiet_since = time.monotonic()
+            if time.monotonic() - quiet_since > _LINGER_SECONDS:
+                self.close()
+
+    def state(self, id: UUID) -> Authorization:
+        return self.service.sign_ins.read(self.owner_id, id)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, listening: socket.socket, handler: type) -> None:
+        super().__init__(listening.getsockname()[:2], handler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listening
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A browser that hangs up is no error; a traceback might hold what it had sent."""
+
+
+def bind(client: ClientRegistration) -> tuple[tuple[socket.socket, ...], SplitResult, str]:
+    """Sockets, the redirect URI they serve, and the host name of the pages.
+
+    Raises:
+        ConfigurationError: no stored redirect URI is on this machine, or each port is taken.
+    """
+    uris = loopback_uris(client)
+    for uri in uris:
+        sockets = _bind_both(0 if client.loopback_port == "any" else uri.port or 80)
+        if sockets:
+            return sockets, uri, host_of(uri)
+    ports = " and ".join(sorted({str(uri.port or 80) for uri in uris}))
+    raise ConfigurationError(
+        f"Port {ports}, where the OAuth client {client.name!r} is registered to answer, is in use "
+        "by another program.",
+        hint="Stop that program (often a Jupyter server), register a redirect URI with another "
+        "port at the provider and here, or sign in with `--flow paste`.",
+    )
+
+
+def loopback_uris(client: ClientRegistration) -> list[SplitResult]:
+    """The client's redirect URIs on this machine; raises `ConfigurationError` without one."""
+    uris = loopback_redirect_uris(client)
+    if not uris:
+        raise ConfigurationError(
+            f"The OAuth client {client.name!r} has no redirect URI on this machine, only "
+            f"{' and '.join(client.redirect_uris) or 'none'}.",
+            hint="Add a loopback one at the provider and here: `%oauthclient edit "
+            f"{client.name} --redirect-uri http://localhost:8888/oauthconn/callback/"
+            f"{client.name}`.",
+        )
+    return uris
+
+
+def host_of(uri: SplitResult) -> str:
+    host = uri.hostname or ""
+    return f"[{host}]" if ":" in host else host
+
+
+def _bind_both(port: int) -> tuple[socket.socket, ...]:
+    """127.0.0.1 and ::1, because browsers resolve `localhost` to either; empty if it is taken."""
+    try:
+        first = socket.create_server(("127.0.0.1", port))
+    except OSError:
+        return ()
+    try:
+        second = socket.create_server(("::1", first.getsockname()[1]), family=socket.AF_INET6)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            return (first,)  # a machine without IPv6
+        first.close()
+        return ()
+    return first, second

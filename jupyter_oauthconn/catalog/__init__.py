@@ -1,0 +1,35 @@
+"""What is known of providers, as data (`providers/*.toml`).
+
+May import `model` and `errors`. Providers are never subclasses: what one of them needs becomes a
+field of `ProviderEntry` (2026-11). `loader` finds the files, `parse` reads one strictly, `render`
+fills a person's values in and refuses whatever would change a host. A key exists once: nobody can
+replace an entry by a file of the same name, only add another (2026-11).
+"""
+
+from .entry import (
+    Handle,
+    ProviderEntry,
+    RefreshRules,
+    Rotation,
+    Scopes,
+    TokenAnswerRules,
+    Variable,
+)
+from .loader import Catalog, load
+from .render import (
+    check_parameters,
+    resolve_api_hosts,
+    resolve_authorization_parameters,
+    resolve_endpoints,
+    resolve_issuer,
+    resolve_scopes,
+    resolve_steps,
+    resolve_text,
+)
+
+__all__ = [
+    "Catalog", "Handle", "ProviderEntry", "RefreshRules", "Rotation", "Scopes",
+    "TokenAnswerRules", "Variable", "check_parameters", "load", "resolve_api_hosts",
+    "resolve_authorization_parameters", "resolve_endpoints", "resolve_issuer", "resolve_scopes",
+    "resolve_steps", "resolve_text",
+]  # fmt: skip

@@ -1,0 +1,123 @@
+"""One provider: what is known of an authorization server and of the data behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+
+from jupyter_oauthconn.model import AuthMethod, Endpoints
+
+
+class Rotation(StrEnum):
+    """What a refresh does to the refresh token that was used."""
+
+    NONE = "none"
+    OLD_STAYS_VALID = "old_stays_valid"
+    GRACE = "grace"
+    STRICT = "strict"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variable:
+    """A value that a person gives, checked before it becomes part of an address or a scope.
+
+    Attributes:
+        at: "client" (part of the endpoints) or "connection" (role, warehouse …).
+        pattern: the whole value must match.
+        host_suffixes: a value used as a host must end so; empty: not checked.
+    """
+
+    name: str
+    title: str
+    pattern: str
+    at: str
+    required: bool
+    default: str | None = None
+    example: str = ""
+    host_suffixes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scopes:
+    """`default` is asked for unless the client or connection says otherwise; templates allowed."""
+
+    default: tuple[str, ...] = ()
+    offline: tuple[str, ...] = ()
+    identity: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenAnswerRules:
+    """How to read the token endpoint's answer where the provider departs from RFC 6749 §5.1.
+
+    Attributes:
+        account: the kept field that names the account, where there is no ID token.
+    """
+
+    default_lifetime: timedelta | None = None
+    keep: tuple[str, ...] = ()
+    accept_form: bool = False
+    error_with_status_200: bool = False
+    account: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefreshRules:
+    """`lifetime` of a refresh token, absolute; `idle` since its last use; None: not known."""
+
+    rotation: Rotation = Rotation.UNKNOWN
+    grace: timedelta | None = None
+    kills_access_token: bool = False
+    lifetime: timedelta | None = None
+    idle: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handle:
+    """One way to reach the data, e.g. `http`, `sqlalchemy`; the first of an entry is usual."""
+
+    kind: str
+    title: str = ""
+    requires: tuple[str, ...] = ()
+    options: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderEntry:
+    """A catalog entry as data. Addresses and scopes may hold `{variable}`.
+
+    Attributes:
+        checked: ISO date of the last comparison with `source`.
+        confidence: high, medium or low.
+        discovery: True: endpoints that are None here come from the issuer's metadata.
+        loopback_hosts: the loopback names its redirect URIs may have, best first.
+        callback_keep: parameters of the authorization response to keep.
+        revocation_note: what to do where the provider has no revocation endpoint.
+        steps: what an administrator does at the provider; may hold `{redirect_uri}`.
+        traps: known traps in words, for the doctor.
+    """
+
+    key: str
+    title: str
+    checked: str
+    source: str
+    confidence: str
+    issuer: str | None
+    discovery: bool
+    endpoints: Endpoints
+    variables: tuple[Variable, ...] = ()
+    scopes: Scopes = field(default_factory=Scopes)
+    auth_methods: tuple[AuthMethod, ...] = (AuthMethod.CLIENT_SECRET_BASIC,)
+    authorization_parameters: Mapping[str, str] = field(default_factory=dict)
+    token_answer: TokenAnswerRules = field(default_factory=TokenAnswerRules)
+    refresh: RefreshRules = field(default_factory=RefreshRules)
+    loopback_hosts: tuple[str, ...] = ("localhost", "127.0.0.1")
+    callback_keep: tuple[str, ...] = ()
+    revocation_note: str = ""
+    api_hosts: tuple[str, ...] = ()
+    steps: tuple[str, ...] = ()
+    traps: tuple[str, ...] = ()
+    handles: tuple[Handle, ...] = ()

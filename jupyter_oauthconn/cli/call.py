@@ -1,0 +1,174 @@
+"""One command: its options, its token service, and how what was typed is read."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from jupyter_oauthconn.errors import ConfigurationError, InvalidParameterError
+from jupyter_oauthconn.model import Secret, Settings
+
+from .output import show_json
+
+if TYPE_CHECKING:
+    from jupyter_oauthconn.broker import TokenServiceBroker
+
+#: What `add_subparsers` returns.
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+class Call:
+    """What a command's function gets."""
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self.arguments = arguments
+
+    def run(self) -> int:
+        if self.arguments.service is not None:
+            raise ConfigurationError(
+                "A token service cannot be chosen by its address yet.",
+                hint="Leave --service out: the one of this machine is used.",
+            )
+        run: Callable[[Call], int] = self.arguments.run
+        try:
+            return run(self)
+        finally:
+            self._close()
+
+    @cached_property
+    def broker(self) -> TokenServiceBroker:
+        """The token service, opened at the first use."""
+        from jupyter_oauthconn.broker.choice import choose
+
+        return choose(self.settings)
+
+    @cached_property
+    def settings(self) -> Settings:
+        return Settings.from_environ(os.environ)
+
+    def _close(self) -> None:
+        # what is opened in this process is also saved and closed here; a remote one has no end
+        close = getattr(self.__dict__.get("broker"), "close", None)
+        if close is not None:
+            close()
+
+    @property
+    def name(self) -> str:
+        """The command's NAME."""
+        name: str = self.arguments.name
+        return name
+
+    def show(self, body: object, text: Callable[[], str]) -> None:
+        """The answer: `body` with `--json`, else `text()`."""
+        if self.arguments.json:
+            show_json(body)
+        else:
+            print(text())
+
+
+def add_command(
+    commands: Commands, name: str, run: Callable[[Call], int], help: str
+) -> argparse.ArgumentParser:
+    """Declares a command that answers in JSON too."""
+    command = commands.add_parser(name, help=help, description=help, allow_abbrev=False)
+    # not set here it would overwrite the `--json` before the command
+    command.add_argument(
+        "--json", action="store_true", default=argparse.SUPPRESS, help="answer in JSON"
+    )
+    command.set_defaults(run=run)
+    return command
+
+
+def add_group(commands: Commands, name: str, help: str) -> Commands:
+    """Declares `name` as the first word of several commands."""
+    group = commands.add_parser(name, help=help, description=help, allow_abbrev=False)
+    return group.add_subparsers(metavar="COMMAND", title="commands", required=True)
+
+
+def add_pairs(command: argparse.ArgumentParser, option: str, help: str) -> None:
+    """An option `key=value …`; read it with `pairs`."""
+    command.add_argument(
+        option, metavar="KEY=VALUE", nargs="+", action="extend", type=_pair, help=help
+    )
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, sign, value = text.partition("=")
+    if not key or not sign:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form key=value")
+    return key, value
+
+
+def duration(text: str) -> timedelta:
+    """Reads `6h`, `90m`, `30s`, `2d` or a number of seconds; `0` too, where it means never."""
+    from jupyter_oauthconn.kernel.drafts import duration as read
+
+    try:
+        return timedelta(0) if text == "0" else read(text)
+    except InvalidParameterError as error:
+        raise argparse.ArgumentTypeError(f"{error.message} {error.hint}") from None
+
+
+def add_secret_options(command: argparse.ArgumentParser, *, required: bool) -> None:
+    """The three ways to hand over a client secret; none of them is an argument."""
+    group = command.add_mutually_exclusive_group(required=required)
+    group.add_argument("--secret-env", metavar="VAR", help="take the secret from this variable")
+    group.add_argument(
+        "--secret-file", metavar="PATH", type=Path, help="take the secret from this file"
+    )
+    group.add_argument(
+        "--secret-stdin", action="store_true", help="take the secret from standard input"
+    )
+
+
+def given_secret(call: Call) -> Secret | None:
+    """The client secret that the options point to; None: no option was given.
+
+    Raises:
+        InvalidParameterError: the variable, file or input is empty or cannot be read.
+    """
+    given = call.arguments
+    if given.secret_env is not None:
+        text, where = os.environ.get(given.secret_env, ""), f"The variable {given.secret_env}"
+    elif given.secret_file is not None:
+        text, where = _read(given.secret_file), f"The file {given.secret_file}"
+    elif given.secret_stdin:
+        text, where = _ask(), "Standard input"
+    else:
+        return None
+    if not text.strip():
+        raise InvalidParameterError(
+            f"{where} holds no secret.",
+            hint="Copy the client secret from the provider's page of the client app.",
+            parameter="client_secret",
+        )
+    return Secret(text.strip())
+
+
+def read_text(path: Path) -> str:
+    """A file's text, or standard input's for `-`. Raises `InvalidParameterError`."""
+    return sys.stdin.read() if str(path) == "-" else _read(path)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        reason = error.strerror or "it cannot be read"
+    except UnicodeDecodeError:
+        reason = "it is no text"
+    raise InvalidParameterError(f"{path}: {reason}.", hint="Check the path.", parameter="file")
+
+
+def _ask() -> str:
+    if not sys.stdin.isatty():
+        return sys.stdin.read()
+    import getpass
+
+    return getpass.getpass("Client secret: ")

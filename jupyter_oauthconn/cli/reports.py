@@ -1,0 +1,212 @@
+"""`providers`, `doctor`, `events`: commands that only tell."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from jupyter_oauthconn import wire
+from jupyter_oauthconn.model import Event, Outcome, Settings
+from jupyter_oauthconn.model.settings import PREFIX
+
+from .call import Call, Commands, add_command
+from .output import DONE, FAILED, facts, findings, in_words, local_time, table
+
+if TYPE_CHECKING:
+    from jupyter_oauthconn.catalog import ProviderEntry
+
+
+def add_commands(commands: Commands) -> None:
+    group = add_command(commands, "providers", _list, "the providers that are known")
+    group.set_defaults(key=None)
+    verbs = group.add_subparsers(metavar="COMMAND", title="commands")
+    show = add_command(verbs, "show", _show, "what is known of one, and how to set it up")
+    show.add_argument("key", metavar="KEY")
+    doctor = add_command(commands, "doctor", _doctor, "what is wrong and how to mend it")
+    doctor.add_argument("name", metavar="NAME", nargs="?", help="connection or OAuth client")
+    events = add_command(commands, "events", _events, "what happened, the newest first")
+    events.add_argument("--limit", type=int, default=50, metavar="N")
+
+
+def _list(call: Call) -> int:
+    entries = call.broker.providers()
+    call.show(
+        [_json(one) for one in entries],
+        lambda: table(
+            ("KEY", "PROVIDER", "HANDLES", "CHECKED", "CONFIDENCE"),
+            [
+                (one.key, one.title, ", ".join(_handles(one)), one.checked, one.confidence)
+                for one in entries
+            ],
+            empty="The catalog is empty.",
+        ),
+    )
+    return DONE
+
+
+def _show(call: Call) -> int:
+    entry = call.broker.provider(call.arguments.key)
+    call.show(_json(entry), lambda: _page(entry))
+    return DONE
+
+
+def _handles(entry: ProviderEntry) -> list[str]:
+    return [one.kind for one in entry.handles]
+
+
+def _json(entry: ProviderEntry) -> dict[str, object]:
+    refresh = entry.refresh
+    return {
+        "key": entry.key,
+        "title": entry.title,
+        "checked": entry.checked,
+        "source": entry.source,
+        "confidence": entry.confidence,
+        "handles": _handles(entry),
+        "issuer": entry.issuer,
+        "discovery": entry.discovery,
+        "endpoints": asdict(entry.endpoints),
+        "variables": [
+            {
+                "name": one.name,
+                "title": one.title,
+                "at": one.at,
+                "required": one.required,
+                "default": one.default,
+                "example": one.example,
+                "pattern": one.pattern,
+            }
+            for one in entry.variables
+        ],
+        "scopes": {key: list(value) for key, value in asdict(entry.scopes).items()},
+        "auth_methods": [one.value for one in entry.auth_methods],
+        "refresh": {
+            "rotation": refresh.rotation.value,
+            "lifetime_seconds": refresh.lifetime and refresh.lifetime.total_seconds(),
+            "idle_seconds": refresh.idle and refresh.idle.total_seconds(),
+        },
+        "loopback_hosts": list(entry.loopback_hosts),
+        "revocation_note": entry.revocation_note,
+        "steps": list(entry.steps),
+        "traps": list(entry.traps),
+    }
+
+
+def _page(entry: ProviderEntry) -> str:
+    """What an administrator reads beside the provider's own console."""
+    from jupyter_oauthconn.service.sign_in.redirect_uris import usual_redirect_uris
+
+    redirect_uri = usual_redirect_uris("NAME", entry, None)[0]
+    parts = [
+        f"{entry.title} ({entry.key})",
+        facts(
+            [
+                ("issuer", entry.issuer or ""),
+                ("handles", ", ".join(_handles(entry))),
+                ("scope", " ".join(entry.scopes.default)),
+                ("client authentication", ", ".join(one.value for one in entry.auth_methods)),
+                ("checked", f"{entry.checked} against {entry.source} ({entry.confidence})"),
+                ("revocation", entry.revocation_note),
+            ]
+        ),
+    ]
+    if entry.steps:
+        parts.append("Steps at the provider (NAME is the OAuth client's name here)")
+        parts.append(
+            "\n".join(
+                f"{number}. {step.replace('{redirect_uri}', redirect_uri)}"
+                for number, step in enumerate(entry.steps, 1)
+            )
+        )
+    if entry.variables:
+        parts.append(_variables(entry))
+    if entry.traps:
+        parts.append("Known traps")
+        parts.append("\n".join(f"- {trap}" for trap in entry.traps))
+    return "\n\n".join(parts)
+
+
+def _variables(entry: ProviderEntry) -> str:
+    return table(
+        ("--set", "MEANING", "GIVEN TO", "NEEDED", "EXAMPLE"),
+        [
+            (
+                one.name,
+                one.title,
+                f"{one.at}s add",
+                "yes" if one.required and one.default is None else "no",
+                one.example or one.default or "",
+            )
+            for one in entry.variables
+        ],
+        empty="",
+    )
+
+
+def _doctor(call: Call) -> int:
+    checks = call.broker.doctor(call.arguments.name)
+    call.show(
+        [wire.check_json(one) for one in checks],
+        lambda: f"{findings(checks)}\n\n{_settings_table(call.settings)}",
+    )
+    return FAILED if any(one.outcome is Outcome.FAILED for one in checks) else DONE
+
+
+def _events(call: Call) -> int:
+    events = call.broker.events(limit=call.arguments.limit)
+    call.show([wire.event_json(one) for one in events], lambda: _history(events))
+    return DONE
+
+
+def _history(events: Sequence[Event]) -> str:
+    return table(
+        ("AT", "WHAT", "OUTCOME", "CONNECTION", "CLIENT", "BY"),
+        [
+            (
+                local_time(one.at),
+                one.kind.replace("_", " "),
+                one.outcome,
+                one.connection or "",
+                one.client or "",
+                one.actor,
+            )
+            for one in events
+        ],
+        empty="Nothing has happened yet.",
+    )
+
+
+_PASSWORD = re.compile(r"(?<=://)[^/@]*@")
+
+
+def _settings_table(settings: Settings) -> str:
+    """Every setting, its value, and whether it is a default or from the environment."""
+    from jupyter_oauthconn.broker.choice import data_home
+
+    rows = []
+    for one in fields(settings):
+        variable = PREFIX + one.name.upper()
+        value = getattr(settings, one.name)
+        if one.name == "home":
+            value = str(data_home(settings))
+        rows.append((one.name, _text(value), variable if os.environ.get(variable) else "default"))
+    return table(("SETTING", "IN FORCE", "FROM"), rows, empty="")
+
+
+def _text(value: object) -> str:
+    match value:
+        case None:
+            return "-"
+        case bool():
+            return "true" if value else "false"
+        case timedelta():
+            return in_words(value)
+        case tuple():
+            return ", ".join(map(str, value)) or "-"
+        case _:
+            # addresses of databases and proxies may hold a user name and password
+            return _PASSWORD.sub("…@", str(value))

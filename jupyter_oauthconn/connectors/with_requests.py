@@ -1,0 +1,66 @@
+"""A `requests.Session` whose requests carry a fresh token."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import requests
+from requests.auth import AuthBase
+
+from .reach import Reach, TokenSource, authorization_header
+
+_UNAUTHORIZED = 401
+
+
+def session(source: TokenSource, reach: Reach) -> requests.Session:
+    made = requests.Session()
+    made.auth = _BearerAuth(source, reach)
+    return made
+
+
+class _BearerAuth(AuthBase):
+    """Sets the header on each request; after a 401 once more with a newer token.
+
+    On a redirect to another origin `requests` drops the header, and nothing here puts it back.
+    """
+
+    def __init__(self, source: TokenSource, reach: Reach) -> None:
+        self._source = source
+        self._reach = reach
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if not self._reach.covers(request.url or ""):
+            return request
+        token = self._source.token()
+        header = request.headers["Authorization"] = authorization_header(token)
+        # what was streamed once cannot be sent again: then the 401 is the answer
+        again = request.body is None or isinstance(request.body, str | bytes)
+
+        def once_more(response: requests.Response, **options: Any) -> requests.Response:
+            # a redirect's last request may have gone elsewhere, without the header
+            if response.request.headers.get("Authorization") != header:
+                return response
+            if response.status_code != _UNAUTHORIZED or not again:
+                return response
+            return self._once_more(response, token.generation, options)
+
+        request.register_hook("response", once_more)
+        return request
+
+    def _once_more(
+        self, response: requests.Response, generation: int, options: dict[str, Any]
+    ) -> requests.Response:
+        newer = self._source.token(rejected_generation=generation)
+        if newer.generation == generation:
+            return response
+        response.content  # noqa: B018 - read to the end, so that its socket can be used again
+        response.close()
+        again = response.request.copy()
+        again.headers["Authorization"] = authorization_header(newer)
+        answer: requests.Response = response.connection.send(again, **options)
+        answer.history.append(response)
+        answer.request = again
+        return answer
+
+    def __repr__(self) -> str:
+        return f"<Bearer token of {self._source.name!r}>"

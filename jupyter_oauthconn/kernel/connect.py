@@ -1,0 +1,309 @@
+"""The connection object: a name by which a notebook gets tokens and things that carry them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import re
+import threading
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from jupyter_oauthconn.connectors import Reach
+from jupyter_oauthconn.connectors.reach import authorization_header
+from jupyter_oauthconn.errors import InvalidParameterError, ReauthorizationRequiredError
+from jupyter_oauthconn.model import AccessToken, Reason, State, Status, scope_set
+
+from . import current
+from .current import seconds
+from .sign_in import Ask, Patience, StoppedError, obtain
+
+if TYPE_CHECKING:
+    import httpx2
+    import requests
+
+
+def connect(
+    name: str,
+    *,
+    scope: str | None = None,
+    wait: bool | float | timedelta | None = None,
+) -> Connection:
+    """Signs in for a connection if needed and returns it.
+
+    Args:
+        scope: scope tokens, separated by spaces, that the sign-in must have granted.
+        wait: when a person must act: None: as the setting `interaction` says; False: fail at
+            once; True: wait; seconds or a timedelta: wait so long at most.
+
+    Raises:
+        UnknownConnectionError: there is none of that name.
+        InteractionRequiredError: a person must act, and nobody is there.
+        ReauthorizationRequiredError: the sign-in does not cover `scope`.
+    """
+    connection = Connection(name)
+    token = connection._obtain(Ask(name=name), Patience(wait=wait))
+    if scope is not None:
+        _require_scope(name, scope, token.scope)
+    return connection
+
+
+class Connection:
+    """A named use of an OAuth client. It holds no credential: pickled, it is its name.
+
+    Made by `connect`. A worker process that gets one asks its own token service.
+    """
+
+    __slots__ = ("_key", "_place", "name")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._place = current.place()
+        self._key: current.TokenKey = (name, None)
+
+    # --- tokens
+
+    def token(
+        self,
+        min_validity: float | timedelta = 60.0,
+        *,
+        exact: bool = False,
+        rejected_generation: int | None = None,
+        resource: str | None = None,
+    ) -> AccessToken:
+        """A fresh access token, from memory while that one lasts.
+
+        Args:
+            min_validity: how much longer it must live, in seconds or as a timedelta; at most
+                20 % of its life is asked for, unless `exact`.
+            rejected_generation: the `generation` of a token that a resource answered with 401.
+            resource: RFC 8707 resource it shall be for.
+
+        Raises:
+            InteractionRequiredError: a person must act, and nobody is there.
+            ProviderUnavailableError: no valid token is left and the provider does not answer.
+        """
+        kept = self._kept(min_validity, exact, rejected_generation, resource)
+        if kept is not None:
+            return kept
+        ask = self._ask(min_validity, exact, rejected_generation, resource)
+        return self._obtain(ask, Patience())
+
+    async def atoken(
+        self,
+        min_validity: float | timedelta = 60.0,
+        *,
+        exact: bool = False,
+        rejected_generation: int | None = None,
+        resource: str | None = None,
+    ) -> AccessToken:
+        """`token` for async code: the event loop runs on while a person signs in."""
+        kept = self._kept(min_validity, exact, rejected_generation, resource)
+        if kept is not None:
+            return kept
+        ask = self._ask(min_validity, exact, rejected_generation, resource)
+        return await self._obtain_in_thread(ask)
+
+    def headers(self) -> dict[str, str]:
+        """`{"Authorization": "Bearer …"}` for one request, masked when shown."""
+        return _Headers(Authorization=authorization_header(self.token()))
+
+    def _kept(
+        self,
+        min_validity: float | timedelta,
+        exact: bool,
+        rejected_generation: int | None,
+        resource: str | None,
+    ) -> AccessToken | None:
+        if isinstance(min_validity, timedelta):
+            min_validity = min_validity.total_seconds()
+        key = self._key if resource is None else (self.name, resource)
+        token = self._place.tokens.fresh(key, min_validity, exact)
+        # many threads get a 401 for one token: the first renews it, the others find it here
+        return token if token is None or token.generation != rejected_generation else None
+
+    def _ask(
+        self,
+        min_validity: float | timedelta,
+        exact: bool,
+        rejected_generation: int | None,
+        resource: str | None,
+    ) -> Ask:
+        return Ask(
+            name=self.name,
+            min_validity=timedelta(seconds=seconds(min_validity)),
+            exact=exact,
+            rejected_generation=rejected_generation,
+            resource=resource,
+        )
+
+    def _obtain(self, ask: Ask, patience: Patience) -> AccessToken:
+        return obtain(self._place, ask, patience)
+
+    async def _obtain_in_thread(self, ask: Ask) -> AccessToken:
+        # A daemon thread of its own: the loop's executor is joined at exit, and a wait that was
+        # interrupted must not hold the process for as long as a sign-in may take.
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[AccessToken] = loop.create_future()
+        patience = Patience()
+
+        def tell(token: AccessToken | None, error: BaseException | None) -> None:
+            if answer.done():
+                return
+            if token is not None:
+                answer.set_result(token)
+            elif error is not None:
+                answer.set_exception(error)
+
+        def work() -> None:
+            try:
+                token, error = obtain(self._place, ask, patience), None
+            except StoppedError:
+                return
+            except BaseException as raised:  # noqa: BLE001 - handed to the awaiting task whole
+                token, error = None, raised
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(tell, token, error)
+
+        # the copy makes what is displayed belong to the cell that waits
+        run = contextvars.copy_context().run
+        threading.Thread(target=run, args=(work,), name=f"token of {self.name}", daemon=True).start()
+        try:
+            return await answer
+        finally:
+            patience.stop.set()
+
+    # --- what it is
+
+    @property
+    def status(self) -> State:
+        """Where the connection stands; `.words` for people."""
+        return self._status().state
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When the access token ends (aware UTC), None when the provider does not say."""
+        return self._status().expires_at
+
+    @property
+    def identity(self) -> str | None:
+        """The account at the provider."""
+        return self._status().identity
+
+    @property
+    def scope(self) -> str | None:
+        """What was granted, separated by spaces."""
+        return self._status().scope
+
+    def _status(self) -> Status:
+        status = self._place.broker.connection(self.name).status
+        return status or Status(state=State.NOT_CONNECTED, next_step=f"`%connect auth {self.name}`")
+
+    # --- what carries its tokens
+
+    def session(self) -> requests.Session:
+        """A `requests.Session`: header on each request to this connection's hosts, one retry."""
+        from jupyter_oauthconn.connectors.with_requests import session
+
+        return session(self, self._reach())
+
+    def httpx(
+        self, *, asynchronous: bool = False, **options: Any
+    ) -> httpx2.Client | httpx2.AsyncClient:
+        """An `httpx2.Client`: header on each request to this connection's hosts, one retry.
+
+        Args:
+            asynchronous: an `AsyncClient`. `async` is a keyword of Python, so the other spelling
+                is `conn.httpx(**{"async": True})`.
+            options: for the client, e.g. `base_url`, `timeout`.
+        """
+        from jupyter_oauthconn.connectors.with_httpx import async_client, client
+
+        if "auth" in options:
+            raise InvalidParameterError(
+                f"The client of {self.name!r} brings its own auth.",
+                hint="Leave `auth` out, or use httpx2 directly with `conn.headers()`.",
+                parameter="auth",
+            )
+        make = async_client if options.pop("async", asynchronous) else client
+        return make(self, self._reach(), **options)
+
+    def handle(self, kind: str) -> object:
+        """What `%connect NAME --handle KIND` binds. Raises `InvalidParameterError`."""
+        if kind not in HANDLES:
+            raise InvalidParameterError(
+                f"There is no handle {kind!r}.",
+                hint=f"There are {', '.join(HANDLES)}; without --handle you get the connection, "
+                "with .token(), .headers(), .session() and .httpx().",
+                parameter="handle",
+            )
+        return self.session() if kind in {"requests", "session"} else self.httpx()
+
+    def _reach(self) -> Reach:
+        broker = self._place.broker
+        connection = broker.connection(self.name)
+        patterns = broker.provider(connection.provider).api_hosts
+        if not any("{" in pattern for pattern in patterns):
+            return Reach(patterns)
+        client = broker.client(connection.client)
+        return Reach(_filled(patterns, {**client.parameters, **connection.parameters}))
+
+    def __repr__(self) -> str:
+        return f"Connection({self.name!r})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Connection):
+            return NotImplemented
+        return self.name == other.name and self._place is other._place
+
+    def __hash__(self) -> int:
+        return hash((Connection, self.name))
+
+    def __reduce__(self) -> tuple[type[Connection], tuple[str]]:
+        return (Connection, (self.name,))
+
+
+#: Kinds of handle that `%connect NAME --handle KIND` can bind.
+HANDLES = ("http", "httpx", "requests", "session")
+
+
+class _Headers(dict[str, str]):
+    """A cell whose last line is `conn.headers()` must not save the token in its output."""
+
+    def __repr__(self) -> str:
+        return repr(dict.fromkeys(self, "********"))
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "Headers with a token are not pickled: pass the connection and call .headers() in "
+            "the other process."
+        )
+
+
+_VARIABLE = re.compile(r"\{(\w+)\}")
+
+
+def _filled(patterns: tuple[str, ...], values: Mapping[str, str]) -> tuple[str, ...]:
+    """Host patterns with the connection's own values.
+
+    One that cannot be filled stays as it is and fits no host: less reach, never more.
+    """
+
+    def value(match: re.Match[str]) -> str:
+        return values.get(match[1], match[0])
+
+    return tuple(_VARIABLE.sub(value, pattern) for pattern in patterns)
+
+
+def _require_scope(name: str, asked: str, granted: str) -> None:
+    missing = scope_set(asked) - scope_set(granted)
+    if not missing:
+        return
+    wider = " ".join(sorted(scope_set(granted) | scope_set(asked)))
+    raise ReauthorizationRequiredError(
+        f"The sign-in for {name!r} does not cover {' '.join(sorted(missing))!r}.",
+        hint=f'Widen it: `%connect edit {name} --scope "{wider}"`, then '
+        f"`%connect auth {name} --again`.",
+        reason=Reason.SCOPE_CHANGED.value,
+    )

@@ -1,0 +1,220 @@
+"""Which token service this process talks to, and the tokens it has from it."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple
+from uuid import UUID
+
+from jupyter_oauthconn.errors import ConfigurationError
+from jupyter_oauthconn.model import AccessToken, Settings
+
+if TYPE_CHECKING:
+    from jupyter_oauthconn.broker import TokenServiceBroker
+
+#: A token of a connection, perhaps for one RFC 8707 resource.
+TokenKey = tuple[str, str | None]
+
+#: Kernels that got the same token ask again spread over this share of what is left of its life.
+_JITTER_SHARE = 0.1
+_LARGEST_JITTER = 10.0
+#: The same clamp as `AccessToken.valid_for`, in seconds since the epoch for the hot path.
+_LARGEST_SHARE = 0.2
+_NEVER = float("inf")
+
+
+class _Kept(NamedTuple):
+    token: AccessToken
+    ask_at: float
+    expires_at: float
+    largest_validity: float
+
+
+class TokenCache:
+    """Access tokens in memory. Reading takes no lock: one dict lookup sees old or new, whole.
+
+    Compared with the wall clock: a monotonic one stops while a laptop sleeps, and would call a
+    dead token fresh.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._kept: dict[TokenKey, _Kept] = {}
+        self._jitter = random.random()  # noqa: S311 - spreads load, hides nothing
+
+    def fresh(
+        self, key: TokenKey, validity: float = 60.0, exact: bool = False
+    ) -> AccessToken | None:
+        """The kept token if it need not be renewed yet and lives `validity` seconds longer."""
+        kept = self._kept.get(key)
+        if kept is None:
+            return None
+        token, ask_at, expires_at, largest = kept
+        if validity > largest and not exact:
+            validity = largest
+        now = self._clock()
+        return token if now < ask_at and now + validity < expires_at else None
+
+    def keep(self, key: TokenKey, token: AccessToken) -> None:
+        """An unknown end counts as living: such a token serves until a resource rejects it."""
+        ask_at = expires_at = largest = _NEVER
+        if token.expires_at is not None:
+            expires_at = token.expires_at.timestamp()
+            if token.issued_at is not None:
+                largest = (expires_at - token.issued_at.timestamp()) * _LARGEST_SHARE
+        if token.refresh_at is not None:
+            ask_at = token.refresh_at.timestamp()
+            if expires_at != _NEVER:
+                left = max(0.0, expires_at - ask_at)
+                ask_at += min(_LARGEST_JITTER, left * _JITTER_SHARE) * self._jitter
+        self._kept[key] = _Kept(token, ask_at, expires_at, largest)
+
+    def generation(self, key: TokenKey) -> int | None:
+        kept = self._kept.get(key)
+        return kept.token.generation if kept is not None else None
+
+    def forget(self, name: str) -> None:
+        """Drops every token of a connection: what it was issued for may have changed."""
+        for key in [key for key in self._kept if key[0] == name]:
+            self._kept.pop(key, None)
+
+
+class Names:
+    """Names that the service told last, for Tab: completion asks neither network nor database."""
+
+    def __init__(self) -> None:
+        self.connections: set[str] = set()
+        self.clients: set[str] = set()
+        self.providers: set[str] = set()
+
+
+class Place:
+    """One token service as this process uses it: broker, settings, tokens, pending displays.
+
+    The broker is made at the first use. After a fork the child gets a new one: neither a database
+    connection nor a lock survives a fork.
+    """
+
+    def __init__(
+        self, make: Callable[[], TokenServiceBroker], settings: Settings | None = None
+    ) -> None:
+        self._make = make
+        self._settings = settings
+        self.forked = False
+        self._empty()
+        _places.add(self)
+
+    def _empty(self) -> None:
+        self._lock = threading.Lock()
+        self._broker: TokenServiceBroker | None = None
+        self._displayed: set[UUID] = set()
+        self.tokens = TokenCache()
+        self.names = Names()
+
+    @property
+    def broker(self) -> TokenServiceBroker:
+        broker = self._broker
+        if broker is None:
+            with self._lock:
+                broker = self._broker = self._broker or self._make()
+        return broker
+
+    @property
+    def settings(self) -> Settings:
+        """Read at each use, so that `%env JUPYTER_OAUTHCONN_INTERACTION=fail` has its effect."""
+        return self._settings or Settings.from_environ(os.environ)
+
+    def claim_display(self, id: UUID) -> bool:
+        """True for the one thread that shows a pending sign-in; others only wait with it."""
+        with self._lock:
+            if id in self._displayed:
+                return False
+            self._displayed.add(id)
+            return True
+
+    def release_display(self, id: UUID) -> None:
+        with self._lock:
+            self._displayed.discard(id)
+
+    def after_fork(self) -> None:
+        self.forked = True
+        self._empty()
+
+
+_places: weakref.WeakSet[Place] = weakref.WeakSet()
+
+
+def _choose() -> TokenServiceBroker:
+    from jupyter_oauthconn.broker.choice import choose
+
+    return choose()
+
+
+_current = Place(_choose)
+
+
+def place() -> Place:
+    """The token service in force: what `use` said, else what this process finds."""
+    return _current
+
+
+class use:  # noqa: N801 - called like a function, and a context manager beside it
+    """Chooses the token service for this process; as a context manager, for the block only.
+
+    Args:
+        where: `Settings` of a local service, or a broker.
+
+    Raises:
+        ConfigurationError: `where` is an address; only what the environment names is spoken
+            to over HTTP.
+    """
+
+    def __init__(self, where: str | Settings | TokenServiceBroker) -> None:
+        global _current  # noqa: PLW0603 - one process, one service
+        self._before = _current
+        _current = _place_at(where)
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *_: object) -> None:
+        global _current  # noqa: PLW0603
+        _current = self._before
+
+
+def _place_at(where: str | Settings | TokenServiceBroker) -> Place:
+    if isinstance(where, str):
+        raise ConfigurationError(
+            "A token service cannot be chosen by its address yet.",
+            hint="Give Settings, as in `oc.use(oc.Settings(home=FOLDER))`, or a broker.",
+        )
+    if isinstance(where, Settings):
+        settings = where
+
+        def make() -> TokenServiceBroker:
+            from jupyter_oauthconn.broker.choice import choose
+
+            return choose(settings)
+
+        return Place(make, settings)
+    broker = where
+    return Place(lambda: broker)
+
+
+def seconds(duration: float | timedelta) -> float:
+    return duration.total_seconds() if isinstance(duration, timedelta) else duration
+
+
+def _renew(places: Iterable[Place]) -> None:
+    for one in list(places):
+        one.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: _renew(_places))

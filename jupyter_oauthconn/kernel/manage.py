@@ -1,0 +1,313 @@
+"""The functions of `import jupyter_oauthconn as oc`: manage clients and connections."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from jupyter_oauthconn.catalog import ProviderEntry
+from jupyter_oauthconn.errors import InvalidParameterError, OAuthConnError
+from jupyter_oauthconn.model import (
+    Check,
+    ClientDraft,
+    ClientRegistration,
+    ConnectionDraft,
+    Event,
+    Flow,
+    Secret,
+    check_name,
+)
+from jupyter_oauthconn.model import Connection as ConnectionRecord
+
+from . import current, display, drafts, sign_in, views
+from .connect import Connection
+from .sign_in import Patience
+from .views import Facts, Listing
+
+
+def connections(*, long: bool = False) -> Listing[ConnectionRecord]:
+    """My connections with their status; `long` adds times."""
+    place = current.place()
+    found = place.broker.connections()
+    place.names.connections = {one.name for one in found}
+    return views.connections(found, long=long)
+
+
+def clients() -> Listing[ClientRegistration]:
+    """The OAuth clients that I may use."""
+    place = current.place()
+    found = place.broker.clients()
+    place.names.clients = {one.name for one in found}
+    return views.clients(found)
+
+
+def providers() -> Listing[ProviderEntry]:
+    """The catalog of providers."""
+    place = current.place()
+    found = place.broker.providers()
+    place.names.providers = {one.key for one in found}
+    return views.providers(found)
+
+
+def add(
+    name: str,
+    client: str | None = None,
+    *,
+    provider: str | None = None,
+    client_id: str | None = None,
+    issuer: str | None = None,
+    secret_from: str | None = None,
+    share_with: Iterable[str] = (),
+    **parameters: Any,
+) -> Connection:
+    """Creates a connection; with `provider` and `client_id` its OAuth client beside it.
+
+    Args:
+        client: name of an OAuth client.
+        provider: key of a catalog entry, in place of `client`.
+        issuer: of the new client, where the entry does not know it.
+        secret_from: where the secret of the new client is, as in `register_client`.
+        share_with: `user:NAME` and `group:NAME`.
+        parameters: values of the entry's variables; also `scope` and `connector`.
+
+    Raises:
+        InvalidParameterError, ConflictError, UnknownClientError, UnknownProviderError: …
+    """
+    check_name(name, "connection")
+    place = current.place()
+    shared: dict[str, Any] = {**drafts.share_with(share_with)}
+    made = None
+    if client is None:
+        if provider is None or client_id is None:
+            raise InvalidParameterError(
+                f"The connection {name!r} needs an OAuth client.",
+                hint="Give the name of one (client=…, --client), or provider and client id to "
+                "make it in the same step (--provider KEY --client-id ID).",
+                parameter="client",
+            )
+        of_client, parameters = _split(place.broker.provider(provider), parameters)
+        made = register_client(
+            name,
+            provider=provider,
+            client_id=client_id,
+            issuer=issuer,
+            secret_from=secret_from,
+            parameters=of_client,
+        )
+    read, values = drafts.connection_fields(parameters)
+    draft = ConnectionDraft(
+        name=name, client=client or name, parameters=drafts.merged({}, values), **read, **shared
+    )
+    try:
+        place.broker.add_connection(draft)
+    except OAuthConnError:
+        if made is not None:  # one step: both or none
+            place.broker.remove_client(name)
+        raise
+    place.names.connections.add(name)
+    return Connection(name)
+
+
+def edit(name: str, *, share_with: Iterable[str] = (), **changes: Any) -> Facts:
+    """Changes a connection; the status that comes back says whether a new sign-in is needed.
+
+    Args:
+        changes: values of the entry's variables (None takes one away); also `scope`,
+            `connector`, `client`.
+    """
+    place = current.place()
+    before = place.broker.connection(name)
+    read, values = drafts.connection_fields(changes)
+    read |= drafts.share_with(share_with)
+    if values:
+        read["parameters"] = drafts.merged(before.parameters, values)
+    after = place.broker.edit_connection(name, read, version=before.version)
+    place.tokens.forget(name)
+    return views.status(after)
+
+
+def remove(name: str) -> None:
+    """Revokes a connection's grant and removes the connection."""
+    place = current.place()
+    place.broker.remove_connection(name)
+    place.tokens.forget(name)
+    place.names.connections.discard(name)
+
+
+def register_client(
+    name: str,
+    *,
+    provider: str,
+    client_id: str,
+    secret_from: str | None = None,
+    **fields: Any,
+) -> Facts:
+    """Registers an OAuth client that an administrator made at the provider.
+
+    Args:
+        secret_from: where its secret is: `env:NAME`, `file:PATH`, or `prompt` to be asked; None:
+            it has none. The secret itself is never an argument: notebooks keep their input.
+        fields: further fields of `ClientDraft`, e.g. `parameters`, `issuer`, `scope`,
+            `redirect_uris`; durations in seconds, as timedelta or as "6h".
+
+    Returns:
+        The client, with the redirect URIs to enter at the provider.
+    """
+    place = current.place()
+    read = drafts.client_fields({"provider": provider, "client_id": client_id, **fields})
+    draft = ClientDraft(name=name, client_secret=_secret(name, secret_from), **read)
+    made = place.broker.add_client(draft)
+    place.names.clients.add(made.name)
+    return views.client(made)
+
+
+def edit_client(name: str, *, secret_from: str | None = None, **changes: Any) -> Facts:
+    """Changes an OAuth client; `parameters` are merged, `secret_from` adds a secret."""
+    place = current.place()
+    before = place.broker.client(name)
+    read = drafts.client_fields(changes)
+    if "parameters" in read:
+        read["parameters"] = drafts.merged(before.parameters, read["parameters"])
+    if isinstance(changes.get("endpoints"), Mapping):
+        read["endpoints"] = replace(before.endpoints, **changes["endpoints"])
+    secret = _secret(name, secret_from)
+    after = place.broker.edit_client(name, read, version=before.version) if read else before
+    if secret is not None:
+        after = place.broker.add_client_secret(name, secret)
+    _forget_all_tokens()
+    return views.client(after)
+
+
+def enable_client(name: str, enabled: bool) -> Facts:
+    """Switches an OAuth client on or off; grants are kept."""
+    after = current.place().broker.edit_client(name, {"enabled": enabled})
+    _forget_all_tokens()
+    return views.client(after)
+
+
+def remove_client(name: str, *, force: bool = False) -> None:
+    """Removes an OAuth client; `force` removes its connections with it."""
+    place = current.place()
+    _forget_all_tokens()
+    place.broker.remove_client(name, force=force)
+    place.names.clients.discard(name)
+
+
+def test_client(name: str) -> Listing[Check]:
+    """A real call to the provider for an OAuth client."""
+    return views.checks(current.place().broker.test_client(name))
+
+
+def authenticate(
+    name: str,
+    again: bool = False,
+    *,
+    flow: str | Flow | None = None,
+    wait: bool | float | timedelta = True,
+    browser: bool = True,
+) -> Connection:
+    """Signs in for a connection.
+
+    Args:
+        again: although a sign-in is there: same connection, same settings.
+        flow: `callback`, `loopback`, `device` or `paste`; None: what fits here.
+        wait: False: show the sign-in and return; seconds or a timedelta: wait so long at most.
+        browser: may a browser be opened here.
+
+    Raises:
+        InteractionRequiredError: nobody is there; nothing was started.
+        AuthorizationFailedError: the sign-in ended without a grant.
+    """
+    given = None if isinstance(wait, bool) else wait
+    sign_in.authenticate(
+        current.place(),
+        name,
+        again=again,
+        flow=_flow(flow),
+        patience=Patience(wait=given, browser=browser),
+        wait=wait is not False,
+    )
+    return Connection(name)
+
+
+def ensure(name: str, lasts: str | float | timedelta) -> Facts:
+    """Refreshes now and says whether the connection lasts that long ("6h") without a person."""
+    place = current.place()
+    found = place.broker.ensure(name, drafts.duration(lasts))
+    place.tokens.forget(name)
+    return views.endurance(found)
+
+
+def test(name: str) -> Listing[Check]:
+    """A real call to the provider for a connection."""
+    return views.checks(current.place().broker.test(name))
+
+
+def status(name: str) -> Facts:
+    """What a connection is, and its next step."""
+    return views.status(current.place().broker.connection(name))
+
+
+def revoke(name: str) -> Facts:
+    """Revokes at the provider and forgets the tokens; the connection stays."""
+    place = current.place()
+    place.tokens.forget(name)
+    try:
+        return views.revocation(place.broker.revoke(name))
+    finally:
+        # another thread may have asked once more meanwhile
+        place.tokens.forget(name)
+
+
+def doctor(name: str | None = None) -> Listing[Check]:
+    """What is wrong and how to mend it."""
+    return views.checks(current.place().broker.doctor(name))
+
+
+def events(limit: int = 50) -> Listing[Event]:
+    """What happened, the newest first."""
+    return views.events(current.place().broker.events(limit=limit))
+
+
+def _secret(name: str, secret_from: str | None) -> Secret | None:
+    if secret_from is None:
+        return None
+    if secret_from != "prompt":
+        return drafts.secret_at(secret_from)
+    if not display.can_ask():
+        raise InvalidParameterError(
+            f"The secret of {name!r} cannot be asked for: nobody can answer here.",
+            hint="Give its place: --secret-env VAR or --secret-file PATH "
+            '(secret_from="env:VAR" or "file:PATH").',
+            parameter="secret_from",
+        )
+    return display.ask_secret(f"Client secret of {name}: ")
+
+
+def _forget_all_tokens() -> None:
+    """An OAuth client changed: which connections use it is not worth a question to the service."""
+    current.place().tokens = current.TokenCache()
+
+
+def _split(
+    entry: ProviderEntry, parameters: Mapping[str, Any]
+) -> tuple[dict[str, str], dict[str, Any]]:
+    """Values that belong to the client, and the rest."""
+    at_client = {one.name for one in entry.variables if one.at == "client"}
+    of_client = {name: str(value) for name, value in parameters.items() if name in at_client}
+    return of_client, {name: one for name, one in parameters.items() if name not in at_client}
+
+
+def _flow(flow: str | Flow | None) -> Flow | None:
+    if flow is None or flow == "auto":
+        return None
+    try:
+        return Flow(flow)
+    except ValueError:
+        raise InvalidParameterError(
+            f"There is no flow {flow!r}.",
+            hint=f"Use auto, {', '.join(one.value for one in Flow)}.",
+            parameter="flow",
+        ) from None

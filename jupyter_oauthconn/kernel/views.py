@@ -1,0 +1,258 @@
+"""Lists and facts that show themselves as a table, in a terminal and in a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from html import escape
+from typing import Generic, TypeVar, overload
+
+from jupyter_oauthconn.catalog import ProviderEntry
+from jupyter_oauthconn.model import (
+    Check,
+    ClientRegistration,
+    Connection,
+    Endurance,
+    Event,
+    Outcome,
+    Revocation,
+    State,
+    Status,
+)
+
+T = TypeVar("T")
+Columns = Mapping[str, Callable[[T], str]]
+
+
+class Listing(Sequence[T], Generic[T]):
+    """A sequence of values that prints as a table of some of their fields."""
+
+    def __init__(self, items: Sequence[T], columns: Columns[T], *, empty: str) -> None:
+        self._items = tuple(items)
+        self._columns = columns
+        self._empty = empty
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[T, ...]: ...
+    def __getitem__(self, index: int | slice) -> T | tuple[T, ...]:
+        return self._items[index]
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __repr__(self) -> str:
+        return _plain(list(self._columns), self._rows()) if self._items else self._empty
+
+    def _repr_html_(self) -> str:
+        return _html(list(self._columns), self._rows()) if self._items else escape(self._empty)
+
+    def _rows(self) -> list[list[str]]:
+        return [[text(item) for text in self._columns.values()] for item in self._items]
+
+
+class Facts(Mapping[str, str]):
+    """What there is to say about one thing, one line for each; `value` is the thing itself."""
+
+    def __init__(self, facts: Mapping[str, str | None], value: object = None) -> None:
+        self._facts = {name: text for name, text in facts.items() if text}
+        self.value = value
+
+    def __getitem__(self, name: str) -> str:
+        return self._facts[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._facts)
+
+    def __len__(self) -> int:
+        return len(self._facts)
+
+    def __repr__(self) -> str:
+        width = max(map(len, self._facts), default=0)
+        return "\n".join(f"{name:<{width}}  {text}" for name, text in self._facts.items())
+
+    def _repr_html_(self) -> str:
+        return _html([], [[name, text] for name, text in self._facts.items()])
+
+
+def connections(items: Sequence[Connection], *, long: bool = False) -> Listing[Connection]:
+    own = {one.name for one in items if one.mine}
+    columns: dict[str, Callable[[Connection], str]] = {
+        "Name": lambda one: _named(one, own),
+        "Status": lambda one: _status(one).state.words,
+        "Connected as": lambda one: _status(one).identity or "",
+    }
+    if long:
+        columns |= {
+            "OAuth client": lambda one: one.client,
+            "Signed in": lambda one: when(_status(one).connected_at),
+            "Last refresh": lambda one: when(_status(one).refreshed_at),
+            "Expires": lambda one: when(_status(one).expires_at),
+            "Next step": lambda one: _status(one).next_step,
+        }
+    return Listing(items, columns, empty="No connections yet. `%connect add` makes one.")
+
+
+def clients(items: Sequence[ClientRegistration]) -> Listing[ClientRegistration]:
+    return Listing(
+        items,
+        {
+            "Name": lambda one: one.name,
+            "Provider": lambda one: one.provider,
+            "Client id": lambda one: one.client_id,
+            "Enabled": lambda one: "yes" if one.enabled else "no",
+            "Connections": lambda one: str(one.used_by),
+        },
+        empty="No OAuth clients yet. `%oauthclient register` makes one.",
+    )
+
+
+def providers(items: Sequence[ProviderEntry]) -> Listing[ProviderEntry]:
+    return Listing(
+        items,
+        {
+            "Key": lambda one: one.key,
+            "Provider": lambda one: one.title,
+            "Checked": lambda one: one.checked,
+            "Confidence": lambda one: one.confidence,
+        },
+        empty="The catalog is empty.",
+    )
+
+
+def checks(items: Sequence[Check]) -> Listing[Check]:
+    words = {Outcome.OK: "ok", Outcome.FAILED: "failed", Outcome.UNKNOWN: "not known"}
+    return Listing(
+        items,
+        {
+            "Check": lambda one: one.check,
+            "Outcome": lambda one: words[one.outcome],
+            "Detail": lambda one: one.detail,
+            "Next step": lambda one: one.next_step,
+        },
+        empty="Nothing to report.",
+    )
+
+
+def events(items: Sequence[Event]) -> Listing[Event]:
+    return Listing(
+        items,
+        {
+            "When": lambda one: when(one.at),
+            "What": lambda one: one.kind.replace("_", " "),
+            "Outcome": lambda one: one.outcome,
+            "OAuth client": lambda one: one.client or "",
+            "Connection": lambda one: one.connection or "",
+        },
+        empty="Nothing has happened yet.",
+    )
+
+
+def status(connection: Connection) -> Facts:
+    """Everything about one connection, its next step last."""
+    now = _status(connection)
+    return Facts(
+        {
+            "Name": connection.name,
+            "Status": now.state.words,
+            "Connected as": now.identity,
+            "OAuth client": connection.client,
+            "Provider": connection.provider,
+            "Parameters": _pairs(connection.parameters),
+            "Scope": now.scope or connection.scope,
+            "Missing scope": now.missing_scope,
+            "Signed in": when(now.connected_at),
+            "Last refresh": when(now.refreshed_at),
+            "Access token until": when(now.expires_at),
+            "Sign-in until": when(now.refresh_expires_at),
+            "Last error": now.last_error.message if now.last_error else None,
+            "Next step": now.next_step,
+        },
+        connection,
+    )
+
+
+def client(one: ClientRegistration) -> Facts:
+    """An OAuth client, with the redirect URIs that must be entered at the provider."""
+    return Facts(
+        {
+            "Name": one.name,
+            "Provider": one.provider,
+            "Client id": one.client_id,
+            "Authentication": one.auth_method.value,
+            "Secrets": ", ".join(f"set {when(each.set_at)}" for each in one.secrets),
+            "Parameters": _pairs(one.parameters),
+            "Scope": one.scope,
+            "Redirect URIs": "  ".join(one.redirect_uris),
+            "Loopback port": one.loopback_port,
+            "Enabled": "yes" if one.enabled else "no",
+        },
+        one,
+    )
+
+
+def endurance(one: Endurance) -> Facts:
+    return Facts(
+        {
+            "Lasts": "yes" if one.lasts else "no",
+            "Detail": one.detail,
+            "Access token until": when(one.expires_at),
+            "Sign-in until": when(one.refresh_expires_at),
+        },
+        one,
+    )
+
+
+def revocation(one: Revocation) -> Facts:
+    words = {Outcome.OK: "revoked", Outcome.FAILED: "not confirmed", Outcome.UNKNOWN: "not known"}
+    return Facts(
+        {
+            "Here": "forgotten",
+            "At the provider": words[one.at_provider],
+            "Detail": one.detail,
+            "Also ended": ", ".join(one.siblings),
+        },
+        one,
+    )
+
+
+def when(at: datetime | None) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC") if at is not None else ""
+
+
+def _named(one: Connection, own: set[str]) -> str:
+    if one.mine:
+        return one.name
+    return f"{one.name} (shared, hidden by yours)" if one.name in own else f"{one.name} (shared)"
+
+
+def _status(one: Connection) -> Status:
+    return one.status or Status(state=State.NOT_CONNECTED, next_step="")
+
+
+def _pairs(values: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in values.items())
+
+
+def _plain(heads: list[str], rows: list[list[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+    lines = (
+        "  ".join(f"{text:<{width}}" for text, width in zip(row, widths, strict=True)).rstrip()
+        for row in (heads, *rows)
+    )
+    return "\n".join(lines)
+
+
+def _html(heads: list[str], rows: list[list[str]]) -> str:
+    head = "".join(f'<th scope="col">{escape(one)}</th>' for one in heads)
+    head = f"<thead><tr>{head}</tr></thead>" if heads else ""
+    body = "".join(_row(row, header=not heads) for row in rows)
+    return f"<table>{head}<tbody>{body}</tbody></table>"
+
+
+def _row(row: list[str], *, header: bool) -> str:
+    cells = [f"<td>{escape(one)}</td>" for one in row]
+    if header:
+        cells[0] = f'<th scope="row">{escape(row[0])}</th>'
+    return f"<tr>{''.join(cells)}</tr>"

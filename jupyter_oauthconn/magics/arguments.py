@@ -1,0 +1,124 @@
+"""A magic's line: words, options, and sentences instead of an exit where they make no sense."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from jupyter_oauthconn.errors import InvalidParameterError
+from jupyter_oauthconn.kernel import current
+from jupyter_oauthconn.model import AuthMethod, Flow
+
+#: What may stand after an option, for completion.
+CHOICES = {
+    "--flow": ("auto", *(one.value for one in Flow)),
+    "--auth-method": tuple(one.value for one in AuthMethod),
+    "--loopback-port": ("any",),
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """Reads the words of one verb; never exits, and never repeats a value it does not know."""
+
+    def __init__(self, prog: str, description: str = "") -> None:
+        super().__init__(prog=prog, description=description, add_help=False, allow_abbrev=False)
+        self.options: list[str] = []
+
+    def add_argument(self, *names: Any, **options: Any) -> argparse.Action:
+        action = super().add_argument(*names, **options)
+        self.options += [one for one in names if one.startswith("--")]
+        return action
+
+    def read(self, words: list[str]) -> argparse.Namespace:
+        found, unknown = self.parse_known_args(words)
+        if unknown:
+            self._refuse(unknown)
+        return found
+
+    def error(self, message: str) -> NoReturn:
+        raise InvalidParameterError(f"{self.prog}: {message}.", hint=self._usage())
+
+    def _refuse(self, unknown: list[str]) -> NoReturn:
+        options = [word.split("=", 1)[0] for word in unknown if word.startswith("-")]
+        if any("secret" in one or "password" in one for one in options):
+            raise InvalidParameterError(
+                f"{self.prog}: a secret is never an argument, because IPython keeps input lines.",
+                hint="Use --secret-env VAR or --secret-file PATH, or be asked. If you just typed "
+                "a secret, it is in IPython's history: replace it at the provider.",
+            )
+        what = f"unknown option {options[0]}" if options else "more words than expected"
+        raise InvalidParameterError(f"{self.prog}: {what}.", hint=self._usage())
+
+    def _usage(self) -> str:
+        return " ".join(self.format_usage().split())
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One verb of a magic: how its words are read, and what it does."""
+
+    parser: Parser
+    run: Callable[[argparse.Namespace], object]
+
+    def __call__(self, words: list[str]) -> object:
+        return self.run(self.parser.read(words))
+
+
+def words_of(line: str, prog: str) -> list[str]:
+    try:
+        return shlex.split(line)
+    except ValueError as error:
+        raise InvalidParameterError(
+            f"{prog}: the line cannot be read: {str(error).lower()}.",
+            hint="Close every quotation mark.",
+        ) from None
+
+
+def setting(text: str) -> tuple[str, str]:
+    """`key=value` of `--set`."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.isidentifier():
+        raise argparse.ArgumentTypeError("--set takes key=value")
+    return key, value
+
+
+def add_settings(parser: Parser) -> None:
+    parser.add_argument(
+        "--set", type=setting, action="append", default=[], metavar="key=value", dest="settings"
+    )
+
+
+def add_secret_places(parser: Parser) -> None:
+    parser.add_argument("--secret-env", metavar="VAR")
+    parser.add_argument("--secret-file", metavar="PATH")
+
+
+def secret_place(found: argparse.Namespace) -> str | None:
+    """`env:…` or `file:…` as given. Raises `InvalidParameterError` for both at once."""
+    if found.secret_env and found.secret_file:
+        raise InvalidParameterError(
+            "A secret has one place.", hint="Give --secret-env or --secret-file, not both."
+        )
+    if found.secret_env:
+        return f"env:{found.secret_env}"
+    return f"file:{found.secret_file}" if found.secret_file else None
+
+
+def secret_from(found: argparse.Namespace, provider: str) -> str | None:
+    """Where the secret of a new client comes from; asked for where the provider expects one."""
+    place = secret_place(found)
+    if place is not None:
+        return place
+    method = getattr(found, "auth_method", None)
+    if method is None:
+        method = current.place().broker.provider(provider).auth_methods[0].value
+    return None if method == AuthMethod.NONE.value else "prompt"
+
+
+def given(found: argparse.Namespace, names: Mapping[str, str]) -> dict[str, Any]:
+    """The options that were given, under the fields' names."""
+    values = {field: getattr(found, option) for option, field in names.items()}
+    return {field: value for field, value in values.items() if value is not None}

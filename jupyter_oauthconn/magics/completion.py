@@ -1,0 +1,87 @@
+"""Tab after `%connect` and `%oauthclient`, from memory: neither network nor database is asked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from IPython.core.completer import (
+    CompletionContext,
+    SimpleCompletion,
+    SimpleMatcherResult,
+    context_matcher,
+)
+
+from jupyter_oauthconn.kernel import current
+from jupyter_oauthconn.kernel.connect import HANDLES
+
+from . import clients, connections
+from .arguments import CHOICES, Verb
+
+_LINE = re.compile(r"(?:^|=)\s*%(connect|oauthclient)\s+(.*)$")
+
+
+@context_matcher(identifier="jupyter_oauthconn.magics")  # type: ignore[untyped-decorator]
+def matcher(context: CompletionContext) -> SimpleMatcherResult:
+    """What can stand at the cursor in a line of ours."""
+    line = _LINE.search(context.text_until_cursor)
+    if line is None:
+        return {"completions": []}
+    before = line[2][: len(line[2]) - len(context.token)].split()
+    candidates = candidates_after(line[1], before, context.token)
+    found = [SimpleCompletion(one, type="param") for one in candidates]
+    return {"completions": found, "suppress": True}
+
+
+def candidates_after(magic: str, before: list[str], token: str) -> list[str]:
+    """Sorted words that begin with `token` and fit after the words `before`."""
+    names = current.place().names
+    previous = before[-1] if before else ""
+    after_option: Mapping[str, Iterable[str]] = {
+        "--handle": HANDLES,
+        "--client": names.clients,
+        "--provider": names.providers,
+        **CHOICES,
+    }
+    fitting: Iterable[str]
+    if previous in after_option:
+        fitting = after_option[previous]
+    elif magic == "connect":
+        fitting = _connect(before, names.connections)
+    else:
+        fitting = _of_verb(clients.VERBS, before, names.clients, {"register", "import"})
+    return sorted(one for one in fitting if one.startswith(token))
+
+
+def _connect(before: list[str], known: set[str]) -> Iterable[str]:
+    if not before:
+        return {*connections.VERBS, *known, "--long"}
+    if before[0] in connections.VERBS:
+        return _of_verb(connections.VERBS, before, known, {"add"})
+    return [] if before[-1] == "as" else {"as", *connections.BIND.options} - set(before)
+
+
+def _of_verb(
+    verbs: Mapping[str, Verb], before: list[str], known: set[str], new: set[str]
+) -> Iterable[str]:
+    """`new`: verbs whose name is not one that exists."""
+    if not before:
+        return verbs
+    verb = verbs.get(before[0])
+    if verb is None:
+        return ()
+    named = known if len(before) == 1 and before[0] not in new else set()
+    return {*named, *verb.parser.options}
+
+
+def install(shell: Any) -> None:
+    completer = shell.Completer
+    if completer is not None and matcher not in completer.custom_matchers:
+        completer.custom_matchers.append(matcher)
+
+
+def uninstall(shell: Any) -> None:
+    completer = shell.Completer
+    if completer is not None and matcher in completer.custom_matchers:
+        completer.custom_matchers.remove(matcher)

@@ -1,0 +1,226 @@
+"""`%connect`: use and manage connections."""
+
+from __future__ import annotations
+
+import argparse
+import keyword
+from typing import Any
+
+from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
+
+from jupyter_oauthconn.errors import ConfigurationError, InvalidParameterError
+from jupyter_oauthconn.kernel import display, manage
+from jupyter_oauthconn.kernel.connect import connect
+from jupyter_oauthconn.model.names import RESERVED
+
+from .arguments import (
+    Parser,
+    Verb,
+    add_secret_places,
+    add_settings,
+    secret_from,
+    words_of,
+)
+
+PROG = "%connect"
+
+
+@magics_class
+class ConnectMagics(Magics):
+    """Registers `%connect`."""
+
+    @no_var_expand
+    @line_magic("connect")  # type: ignore[arg-type]  # IPython types its decorator for str only
+    def connect(self, line: str) -> object:
+        """Connections to data behind OAuth 2.
+
+        ::
+
+          %connect                               my connections; --long adds times
+          %connect NAME [as VAR] [--handle KIND] sign in if needed; bind it to VAR
+          %connect add NAME --client CLIENT [--set key=value ...] [--scope "..."]
+                       [--share-with user:U|group:G]
+          %connect add NAME --provider KEY --client-id ID    client and connection in one step
+          %connect edit NAME [--set key=value ...] [--scope "..."]
+          %connect auth NAME [--again] [--flow auto|callback|loopback|device|paste] [--no-wait]
+          %connect status [NAME]                 what it is, and the next step
+          %connect test NAME                     a real call to the provider
+          %connect ensure NAME --for 6h          refresh now; does it last that long?
+          %connect revoke NAME                   revoke at the provider and forget
+          %connect rm NAME                       remove the connection
+          %connect doctor [NAME]                 what is wrong and how to mend it
+
+        KIND is http, httpx, requests or session. Values with blanks stand in quotation marks.
+        No secret is an argument: IPython keeps input lines.
+        """
+        words = words_of(line, PROG)
+        if not words or words[0] == "--long":
+            return TABLE(words)
+        verb = VERBS.get(words[0])
+        if verb is None:
+            return self._bind(words)
+        if "--help" in words:
+            display.show_text(verb.parser.format_help())
+            return None
+        return verb(words[1:])
+
+    def _bind(self, words: list[str]) -> object:
+        found = BIND.read(words)
+        if found.name in RESERVED:
+            raise InvalidParameterError(
+                f"{PROG} has no verb {found.name!r}.",
+                hint=f"There are {', '.join(VERBS)}. `%connect auth NAME` signs in.",
+            )
+        variable = _variable(found.binding)
+        connection = connect(found.name)
+        result: object = connection.handle(found.handle) if found.handle else connection
+        if variable is not None and self.shell is not None:
+            self.shell.user_ns[variable] = result
+        return result
+
+
+def _variable(binding: list[str]) -> str | None:
+    if not binding:
+        return None
+    if len(binding) != 2 or binding[0] != "as":  # noqa: PLR2004 - "as VAR"
+        raise InvalidParameterError(
+            f"{PROG} NAME is followed by `as VAR` and --handle KIND only.",
+            hint="For example `%connect sales as conn --handle http`.",
+        )
+    name = binding[1]
+    if not name.isidentifier() or keyword.iskeyword(name):
+        raise InvalidParameterError(
+            f"{name!r} cannot name a variable.", hint="Use letters, digits and _ after `as`."
+        )
+    return name
+
+
+def _status(found: argparse.Namespace) -> object:
+    return manage.status(found.name) if found.name else manage.connections(long=True)
+
+
+def _add(found: argparse.Namespace) -> object:
+    if found.name is None:
+        raise InvalidParameterError(
+            "%connect add needs the connection's name and its OAuth client.",
+            hint="`%connect add NAME --client CLIENT`; `%oauthclient` lists the clients. Or make "
+            "both: `%connect add NAME --provider KEY --client-id ID`.",
+        )
+    one_step: dict[str, Any] = {}
+    if found.client is None and found.provider and found.client_id:
+        place = None if found.public else secret_from(found, found.provider)
+        one_step = {
+            "provider": found.provider,
+            "client_id": found.client_id,
+            "issuer": found.issuer,
+            "secret_from": place,
+        }
+    manage.add(
+        found.name,
+        found.client,
+        scope=found.scope,
+        share_with=found.share_with,
+        **one_step,
+        **dict(found.settings),
+    )
+    return manage.status(found.name)
+
+
+def _edit(found: argparse.Namespace) -> object:
+    return manage.edit(
+        found.name, scope=found.scope, share_with=found.share_with, **dict(found.settings)
+    )
+
+
+def _auth(found: argparse.Namespace) -> object:
+    return manage.authenticate(found.name, found.again, flow=found.flow, wait=not found.no_wait)
+
+
+def _check(_: argparse.Namespace) -> object:
+    raise ConfigurationError(
+        "%connect check cannot tell yet which connections a notebook declares.",
+        hint="Name them: `%connect test NAME` or `%connect ensure NAME --for 6h`.",
+    )
+
+
+def _rm(found: argparse.Namespace) -> object:
+    manage.remove(found.name)
+    display.show_text(f"{found.name}: removed")
+    return None
+
+
+def _named(verb: str, description: str, *, optional: bool = False) -> Parser:
+    parser = Parser(f"{PROG} {verb}", description)
+    parser.add_argument("name", metavar="NAME", nargs="?" if optional else None)
+    return parser
+
+
+def _add_parser() -> Parser:
+    parser = _named("add", "Creates a connection.", optional=True)
+    parser.add_argument("--client", metavar="CLIENT")
+    parser.add_argument("--provider", metavar="KEY")
+    parser.add_argument("--client-id", metavar="ID")
+    parser.add_argument("--issuer", metavar="URL")
+    parser.add_argument("--public", action="store_true", help="the new client has no secret")
+    add_secret_places(parser)
+    return _with_definition(parser)
+
+
+def _with_definition(parser: Parser) -> Parser:
+    add_settings(parser)
+    parser.add_argument("--scope")
+    parser.add_argument("--share-with", action="append", default=[], metavar="user:U|group:G")
+    return parser
+
+
+def _auth_parser() -> Parser:
+    parser = _named("auth", "Signs in.")
+    parser.add_argument("--again", action="store_true", help="although a sign-in is there")
+    parser.add_argument("--flow", metavar="FLOW", help="auto, callback, loopback, device, paste")
+    parser.add_argument("--no-wait", action="store_true", help="show the sign-in and return")
+    return parser
+
+
+def _ensure_parser() -> Parser:
+    parser = _named("ensure", "Refreshes now and says whether the connection lasts.")
+    parser.add_argument("--for", dest="lasts", required=True, metavar="6h")
+    return parser
+
+
+def _table_parser() -> Parser:
+    parser = Parser(PROG)
+    parser.add_argument("--long", action="store_true")
+    return parser
+
+
+def _bind_parser() -> Parser:
+    parser = Parser(PROG)
+    parser.add_argument("name", metavar="NAME")
+    parser.add_argument("binding", metavar="as VAR", nargs="*")
+    parser.add_argument("--handle", metavar="KIND")
+    return parser
+
+
+TABLE = Verb(_table_parser(), lambda found: manage.connections(long=found.long))
+BIND = _bind_parser()
+
+VERBS = {
+    "add": Verb(_add_parser(), _add),
+    "edit": Verb(_with_definition(_named("edit", "Changes a connection.")), _edit),
+    "auth": Verb(_auth_parser(), _auth),
+    "status": Verb(_named("status", "What it is, and its next step.", optional=True), _status),
+    "test": Verb(
+        _named("test", "A real call to the provider."), lambda found: manage.test(found.name)
+    ),
+    "ensure": Verb(_ensure_parser(), lambda found: manage.ensure(found.name, found.lasts)),
+    "check": Verb(Parser(f"{PROG} check"), _check),
+    "revoke": Verb(
+        _named("revoke", "Revokes at the provider and forgets."),
+        lambda found: manage.revoke(found.name),
+    ),
+    "rm": Verb(_named("rm", "Removes the connection."), _rm),
+    "doctor": Verb(
+        _named("doctor", "What is wrong and how to mend it.", optional=True),
+        lambda found: manage.doctor(found.name),
+    ),
+}

@@ -1,0 +1,110 @@
+"""A grant: what one owner allowed for one connection. A connection can be shared, this never."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from .connection import LastError
+from .secret import Secret
+from .token import AccessToken
+
+
+class GrantState(StrEnum):
+    """`suspended`: the provider refused the client; the tokens are kept until that is mended."""
+
+    ACTIVE = "active"
+    REAUTH_REQUIRED = "reauth_required"
+    SUSPENDED = "suspended"
+
+
+class Attempt(StrEnum):
+    """How far the refresh that holds the lease has come; `sent` may have spent the token."""
+
+    NONE = "none"
+    CLAIMED = "claimed"
+    SENT = "sent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenAnswer:
+    """A token endpoint's answer after validation (RFC 6749 §5.1).
+
+    Attributes:
+        expires_in: seconds, or None when absent or unreadable.
+        refresh_expires_in: seconds, where the provider tells.
+        scope: granted scope; None when the answer has none (then it is what was asked).
+        id_token: raw, for `connected as` only.
+        extra: fields that the catalog entry keeps.
+    """
+
+    access_token: Secret
+    token_type: str = "Bearer"
+    refresh_token: Secret | None = None
+    expires_in: float | None = None
+    refresh_expires_in: float | None = None
+    scope: str | None = None
+    id_token: Secret | None = None
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTokens:
+    """What is written into a grant after a sign-in or a refresh. All times are the store's."""
+
+    access_token: Secret
+    refresh_token: Secret | None
+    token_type: str
+    issued_at: datetime
+    expires_at: datetime | None
+    refresh_at: datetime | None
+    refresh_expires_at: datetime | None
+    scope: str
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """A grant as it is read: with its access token, without its refresh token."""
+
+    id: UUID
+    owner_id: UUID
+    connection_id: UUID
+    resource: str
+    generation: int
+    token: AccessToken
+    state: GrantState
+    reason: str | None
+    has_refresh_token: bool
+    requested_scope: str
+    identity: str | None
+    subject: str | None
+    connected_at: datetime
+    refreshed_at: datetime | None
+    refresh_expires_at: datetime | None
+    attempt: Attempt
+    lease_until: datetime | None
+    failures: int
+    not_before: datetime | None
+    last_error: LastError | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """The right to refresh one grant once, held until `lease_until` by the store's clock.
+
+    Attributes:
+        previous: how far the refresh before had come when its lease ran out.
+        claimed_at: the store's clock; the base of the new token's expiry.
+    """
+
+    grant: Grant
+    lease_id: UUID
+    refresh_token: Secret
+    previous: Attempt
+    previous_sent_at: datetime | None
+    claimed_at: datetime
+    lease_until: datetime

@@ -1,0 +1,253 @@
+"""What is in force for one connection: endpoints, credentials and scope, from three sources.
+
+Typed in by hand wins over the catalog entry, the entry over the issuer's metadata.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
+
+from jupyter_oauthconn.catalog import (
+    Catalog,
+    ProviderEntry,
+    resolve_endpoints,
+    resolve_issuer,
+    resolve_scopes,
+)
+from jupyter_oauthconn.errors import (
+    InvalidConnectionError,
+    InvalidParameterError,
+    NotAllowedError,
+)
+from jupyter_oauthconn.model import (
+    AuthMethod,
+    ClientRegistration,
+    Connection,
+    Endpoints,
+    scope_set,
+)
+from jupyter_oauthconn.protocol import (
+    ClientCredentials,
+    ServerMetadata,
+    Transport,
+    discover,
+)
+from jupyter_oauthconn.storage import Store
+
+#: Metadata is asked for again after this time (RFC 8414 leaves it to the client).
+_METADATA_SECONDS = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """A connection together with everything that a call to its provider needs.
+
+    Attributes:
+        scope: what a sign-in asks for, space-separated.
+        metadata: the issuer's, or None where the entry needs none.
+        typed_hosts: hosts that an administrator wrote by hand; they may be in a private network.
+    """
+
+    connection: Connection
+    client: ClientRegistration
+    entry: ProviderEntry
+    endpoints: Endpoints
+    issuer: str | None
+    scope: str
+    metadata: ServerMetadata | None
+    typed_hosts: frozenset[str]
+
+    def is_typed(self, address: str) -> bool:
+        """Whether the address's host was written by an administrator."""
+        return urlsplit(address).hostname in self.typed_hosts
+
+    @property
+    def token_endpoint(self) -> str:
+        return self._endpoint(self.endpoints.token, "token")
+
+    @property
+    def authorization_endpoint(self) -> str:
+        return self._endpoint(self.endpoints.authorization, "authorization")
+
+    @property
+    def refresh_endpoint(self) -> str:
+        return self.endpoints.refresh or self.token_endpoint
+
+    def _endpoint(self, address: str | None, kind: str) -> str:
+        if address is None:
+            raise InvalidConnectionError(
+                f"The OAuth client {self.client.name!r} has no {kind} endpoint.",
+                hint=f"Add it: `%oauthclient edit {self.client.name} --{kind}-url URL`, or give "
+                "an --issuer whose metadata names it.",
+            )
+        return address
+
+
+class Profiles:
+    """Looks profiles up; keeps the issuers' metadata for an hour. Thread-safe."""
+
+    def __init__(self, store: Store, catalog: Catalog, transport: Transport) -> None:
+        self._store = store
+        self._catalog = catalog
+        self._transport = transport
+        self._metadata: dict[str, tuple[float, ServerMetadata]] = {}
+        self._lock = threading.Lock()
+
+    def client_of(self, connection: Connection) -> ClientRegistration:
+        """The connection's OAuth client. Raises `InvalidConnectionError` when it is gone."""
+        client = self._store.registry.client(connection.client)
+        if client is None:
+            raise InvalidConnectionError(
+                f"The OAuth client {connection.client!r} of connection {connection.name!r} "
+                "no longer exists.",
+                hint=f"Register it again, or remove the connection: `%connect rm "
+                f"{connection.name}`.",
+            )
+        return client
+
+    def enabled_client_of(self, connection: Connection) -> ClientRegistration:
+        """Raises `NotAllowedError` (client_disabled) when an administrator switched it off."""
+        client = self.client_of(connection)
+        if not client.enabled:
+            raise NotAllowedError(
+                f"The OAuth client {client.name!r} was switched off by an administrator.",
+                hint="Nothing is lost: it goes on when the client is enabled again "
+                f"(`%oauthclient enable {client.name}`).",
+                code="client_disabled",
+            )
+        return client
+
+    def of(self, connection: Connection) -> Profile:
+        """The profile of a connection; may ask the issuer for its metadata."""
+        return self.resolve(self.enabled_client_of(connection), connection)
+
+    def resolve(self, client: ClientRegistration, connection: Connection) -> Profile:
+        """The profile of `connection` under `client`, which need not be stored yet."""
+        entry = self._catalog.entry(client.provider)
+        parameters = {**client.parameters, **connection.parameters}
+        endpoints = _first(client.endpoints, resolve_endpoints(entry, parameters))
+        issuer = client.issuer or resolve_issuer(entry, parameters)
+        metadata = None
+        typed_hosts = _typed_hosts(client, entry)
+        if entry.discovery and issuer is not None and _incomplete(endpoints):
+            metadata = self.metadata(issuer, typed_hosts)
+            endpoints = _first(endpoints, _endpoints_of(metadata))
+        return Profile(
+            connection=connection,
+            client=client,
+            entry=entry,
+            endpoints=endpoints,
+            issuer=issuer,
+            scope=requested_scope(client, connection, entry, metadata),
+            metadata=metadata,
+            typed_hosts=typed_hosts,
+        )
+
+    def entry(self, client: ClientRegistration) -> ProviderEntry:
+        return self._catalog.entry(client.provider)
+
+    def credentials(self, client: ClientRegistration) -> ClientCredentials:
+        """The client's id and newest secret. Raises `InvalidConnectionError` without one."""
+        if client.auth_method is AuthMethod.NONE:
+            return ClientCredentials(
+                client_id=client.client_id, method=AuthMethod.NONE, secret=None
+            )
+        secrets = self._store.registry.client_secrets(client.id)
+        if not secrets:
+            raise InvalidConnectionError(
+                f"The OAuth client {client.name!r} has no client secret.",
+                hint=f"Set it: `jupyter oauthconn clients add-secret {client.name} "
+                "--secret-stdin`.",
+            )
+        return ClientCredentials(
+            client_id=client.client_id, method=client.auth_method, secret=secrets[0]
+        )
+
+    def metadata(
+        self, issuer: str, typed_hosts: frozenset[str], *, fresh: bool = False
+    ) -> ServerMetadata:
+        """The issuer's metadata (RFC 8414, OpenID Connect Discovery), at most an hour old."""
+        with self._lock:
+            known = self._metadata.get(issuer)
+        if known is not None and not fresh and time.monotonic() - known[0] < _METADATA_SECONDS:
+            return known[1]
+        metadata = discover(
+            self._transport, issuer, typed_host=urlsplit(issuer).hostname in typed_hosts
+        )
+        with self._lock:
+            self._metadata[issuer] = (time.monotonic(), metadata)
+        return metadata
+
+
+def allowed_scope(client: ClientRegistration, entry: ProviderEntry) -> frozenset[str]:
+    """Every scope that a connection of this client may ask for."""
+    scopes = resolve_scopes(entry, client.parameters)
+    own = scope_set(client.scope) or frozenset(scopes.default)
+    return own | frozenset(scopes.offline) | frozenset(scopes.identity)
+
+
+def check_scope(scope: str, client: ClientRegistration, entry: ProviderEntry) -> None:
+    """Raises `InvalidParameterError` when a connection asks for more than its client allows."""
+    excess = scope_set(scope) - allowed_scope(client, entry)
+    if excess and (client.scope or entry.scopes.default):
+        raise InvalidParameterError(
+            f"The OAuth client {client.name!r} does not allow the scope "
+            f"{' '.join(sorted(excess))!r}.",
+            hint=f"It allows {' '.join(sorted(allowed_scope(client, entry)))!r}. An administrator "
+            f'can widen it: `%oauthclient edit {client.name} --scope "…"`.',
+            parameter="scope",
+        )
+
+
+def requested_scope(
+    client: ClientRegistration,
+    connection: Connection,
+    entry: ProviderEntry,
+    metadata: ServerMetadata | None,
+) -> str:
+    """What a sign-in asks for: the connection's scope, else the client's, else the entry's.
+
+    The scopes that bring a refresh token and the account's name are added, unless the provider's
+    metadata says that it does not know them.
+    """
+    scopes = resolve_scopes(entry, {**client.parameters, **connection.parameters})
+    asked = connection.scope.split() or client.scope.split() or list(scopes.default)
+    supported = frozenset(metadata.scopes_supported) if metadata is not None else frozenset()
+    added = [
+        one for one in (*scopes.identity, *scopes.offline) if not supported or one in supported
+    ]
+    return " ".join(dict.fromkeys([*asked, *added]))
+
+
+def _first(preferred: Endpoints, other: Endpoints) -> Endpoints:
+    missing = {
+        name: getattr(other, name)
+        for name in Endpoints.__slots__
+        if getattr(preferred, name) is None
+    }
+    return replace(preferred, **missing)
+
+
+def _typed_hosts(client: ClientRegistration, entry: ProviderEntry) -> frozenset[str]:
+    """Hosts of the issuer and endpoints that the client's own fields or parameters name."""
+    addresses = [client.issuer, *(getattr(client.endpoints, one) for one in Endpoints.__slots__)]
+    if client.parameters:
+        addresses.append(resolve_issuer(entry, client.parameters))
+    return frozenset(host for one in addresses if one and (host := urlsplit(one).hostname))
+
+
+def _incomplete(endpoints: Endpoints) -> bool:
+    return endpoints.authorization is None or endpoints.token is None
+
+
+def _endpoints_of(metadata: ServerMetadata) -> Endpoints:
+    return Endpoints(
+        authorization=metadata.authorization_endpoint,
+        token=metadata.token_endpoint,
+        revocation=metadata.revocation_endpoint,
+        introspection=metadata.introspection_endpoint,
+        device_authorization=metadata.device_authorization_endpoint,
+    )

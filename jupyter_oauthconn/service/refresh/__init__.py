@@ -1,0 +1,21 @@
+"""Refresh, once, however many ask; and nothing that a provider gave is lost.
+
+The steps keep a rotating refresh token alive: claim (committed: proves that the store can be
+written) → mark sent → one request → take the new tokens out of the answer before judging it →
+compare-and-swap, retried until it holds. No database connection is open while the provider is
+asked, and nobody but the holder of the lease asks. `flight`: one for each grant in this process;
+`exchange`: what the holder of the lease does; `kept_answers`: saving; `failures`: three kinds;
+`lifetimes`: when things end. Given up (2026-11): row and advisory locks across the provider's
+call, which lost the answer together with the connection that held them.
+"""
+
+from .exchange import Exchange, reauthorization_required
+from .failures import Kind, kind_of, last_error
+from .flight import Refresher
+from .kept_answers import KeptAnswers
+from .lifetimes import new_tokens
+
+__all__ = [
+    "Exchange", "KeptAnswers", "Kind", "Refresher", "kind_of", "last_error", "new_tokens",
+    "reauthorization_required",
+]  # fmt: skip

@@ -1,0 +1,133 @@
+"""One flight for each grant in this process, one lease among all processes."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from datetime import timedelta
+from uuid import UUID
+
+from jupyter_oauthconn.errors import ConsentRequiredError, ProviderUnavailableError
+from jupyter_oauthconn.model import AccessToken, Connection, Grant, GrantState
+from jupyter_oauthconn.storage import Store
+
+from .exchange import Exchange, reauthorization_required
+from .kept_answers import KeptAnswers
+
+#: Longer than the time-out of a provider call, so that a lease never ends under a live request.
+LEASE = timedelta(seconds=45)
+#: How long a caller waits for a refresh that somebody else does.
+_PATIENCE_SECONDS = 60.0
+_FIRST_PAUSE = 0.02
+_LONGEST_PAUSE = 0.2
+#: Providers asked at one time by this process.
+_FLIGHTS = 8
+
+
+class Refresher:
+    """Renews grants; thread-safe. A forked child needs one of its own."""
+
+    def __init__(self, store: Store, exchange: Exchange, kept: KeptAnswers) -> None:
+        self._store = store
+        self._exchange = exchange
+        self._kept = kept
+        self._pool = ThreadPoolExecutor(_FLIGHTS, thread_name_prefix="oauthconn-refresh")
+        self._flights: dict[UUID, Future[AccessToken]] = {}
+        self._lock = threading.Lock()
+
+    def refresh(
+        self, connection: Connection, grant: Grant, *, although_backing_off: bool = False
+    ) -> AccessToken:
+        """A token newer than `grant`'s; joins the flight that is under way.
+
+        The flight belongs to the service: a caller that is interrupted leaves it running.
+
+        Raises:
+            ReauthorizationRequiredError, ProviderError, StorageError
+        """
+        flight = self._fly(connection, grant, although_backing_off)
+        wait([flight], timeout=_PATIENCE_SECONDS)
+        if not flight.done():
+            raise ProviderUnavailableError(
+                f"{connection.name}: the refresh is still under way.",
+                hint="Try again in a minute.",
+            )
+        return flight.result()
+
+    def start_behind(self, connection: Connection, grant: Grant) -> None:
+        """Starts a refresh that nobody waits for: the old token is still good."""
+        if grant.not_before is None or grant.not_before <= self._store.now():
+            self._fly(connection, grant, although_backing_off=False)
+
+    def close(self) -> None:
+        """Waits for the answers that are on their way; starts nothing more."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _fly(
+        self, connection: Connection, grant: Grant, although_backing_off: bool
+    ) -> Future[AccessToken]:
+        with self._lock:
+            flight = self._flights.get(grant.id)
+            if flight is None:
+                flight = self._pool.submit(self._renew, connection, grant, although_backing_off)
+                self._flights[grant.id] = flight
+                flight.add_done_callback(lambda _: self._land(grant.id))
+            return flight
+
+    def _land(self, grant_id: UUID) -> None:
+        with self._lock:
+            self._flights.pop(grant_id, None)
+
+    def _renew(
+        self, connection: Connection, seen: Grant, although_backing_off: bool
+    ) -> AccessToken:
+        pause = _FIRST_PAUSE
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            unsaved = self._kept.in_memory(seen.id)
+            if unsaved is not None:
+                return self._exchange.as_token(*unsaved)
+            grant = self._current(connection, seen)
+            if grant.generation > seen.generation:
+                return grant.token
+            self._check_renewable(connection, grant, although_backing_off)
+            claim = self._store.grants.claim(
+                grant.id, generation=grant.generation, lease=LEASE,
+                although_backing_off=although_backing_off,
+            )  # fmt: skip
+            if claim is not None:
+                return self._exchange.renew(connection, claim)
+            if time.monotonic() > deadline:
+                raise ProviderUnavailableError(
+                    f"{connection.name}: another process has been refreshing for a minute.",
+                    hint="Try again in a minute.",
+                )
+            time.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    def _current(self, connection: Connection, seen: Grant) -> Grant:
+        grant = self._store.grants.read(seen.owner_id, connection.id, seen.resource)
+        if grant is None or grant.id != seen.id:
+            raise ConsentRequiredError(
+                f"{connection.name}: the sign-in was revoked.",
+                hint=f"Sign in again: `%connect auth {connection.name}`.",
+            )
+        return grant
+
+    def _check_renewable(
+        self, connection: Connection, grant: Grant, although_backing_off: bool
+    ) -> None:
+        if grant.state is GrantState.REAUTH_REQUIRED:
+            raise reauthorization_required(connection, grant)
+        now = self._store.now()
+        if not although_backing_off and grant.not_before is not None and grant.not_before > now:
+            error = grant.last_error.message if grant.last_error else "the last refresh failed"
+            seconds = (grant.not_before - now).total_seconds()
+            raise ProviderUnavailableError(
+                f"{connection.name}: {error}",
+                hint=f"The provider is asked again in {seconds:.0f} seconds; "
+                f"`%connect ensure {connection.name} --for 1m` asks now.",
+                retry_after_seconds=seconds,
+                request_sent=False,
+            )

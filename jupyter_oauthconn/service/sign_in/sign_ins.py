@@ -1,0 +1,412 @@
+"""A sign-in: authorization code with PKCE, from the button to the stored grant (RFC 6749 §4.1)."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from jupyter_oauthconn.catalog import resolve_authorization_parameters
+from jupyter_oauthconn.errors import (
+    AccessDeniedError,
+    CallbackMismatchError,
+    OAuthConnError,
+    UnknownAuthorizationError,
+    UnknownConnectionError,
+)
+from jupyter_oauthconn.model import (
+    Authorization,
+    AuthorizationState,
+    Connection,
+    Event,
+    Flow,
+    Grant,
+    NewTokens,
+    PendingAuthorization,
+    Secret,
+    TokenAnswer,
+    scope_set,
+)
+from jupyter_oauthconn.protocol import (
+    Transport,
+    authorization_request,
+    code_request,
+    validate_callback,
+    validate_token_answer,
+)
+from jupyter_oauthconn.storage import AuthorizationRow, Store
+
+from ..profile import Profile, Profiles
+from ..refresh import last_error, new_tokens
+from ..revocation import revoke_at_provider
+from .account import account_of
+from .redirect_uris import redirect_uri_for
+
+#: A sign-in whose process does not say so for this time is taken over by the next one.
+_HELD = timedelta(seconds=15)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartPage:
+    """What the start page tells before its button is pressed."""
+
+    connection: str
+    provider: str
+    client_id: str
+    scope: str
+    connected_as: str | None
+    callback_path: str
+
+
+class SignIns:
+    """Pending sign-ins and their end. Thread-safe."""
+
+    def __init__(
+        self,
+        store: Store,
+        profiles: Profiles,
+        transport: Transport,
+        *,
+        lifetime: timedelta,
+        margin: timedelta,
+    ) -> None:
+        self._store = store
+        self._profiles = profiles
+        self._transport = transport
+        self._lifetime = lifetime
+        self._margin = margin
+
+    def start(
+        self,
+        owner_id: UUID,
+        connection: Connection,
+        *,
+        flow: Flow,
+        public_url: str | None,
+    ) -> tuple[Authorization, bool]:
+        """Starts a sign-in, or joins the pending one (then the second value is False)."""
+        self._profiles.enabled_client_of(connection)
+        row, started = self._store.authorizations.start(
+            owner_id,
+            connection.id,
+            flow=flow,
+            lifetime=self._lifetime,
+            public_url=public_url,
+            holder=f"{socket.gethostname()}:{os.getpid()}",
+        )
+        return row.authorization, started
+
+    def read(self, owner_id: UUID, id: UUID) -> Authorization:
+        """Raises `UnknownAuthorizationError`."""
+        return self._row(owner_id, id).authorization
+
+    def hold(self, owner_id: UUID, id: UUID) -> bool:
+        """Whether it is still pending; if so, tells other processes that this one serves it."""
+        if self.read(owner_id, id).state is not AuthorizationState.PENDING:
+            return False
+        self._store.authorizations.hold(id, self._store.now() + _HELD)
+        return True
+
+    def start_page(self, owner_id: UUID, connection: Connection, origin: str) -> StartPage:
+        """Raises `CallbackMismatchError` when no redirect URI fits this origin."""
+        profile = self._profiles.of(connection)
+        grant = self._store.grants.read(owner_id, connection.id)
+        redirect_uri = redirect_uri_for(profile.client, origin)
+        return StartPage(
+            connection=connection.name,
+            provider=profile.client.title or profile.entry.title,
+            client_id=profile.client.client_id,
+            scope=profile.scope,
+            connected_as=grant.identity if grant else None,
+            callback_path=redirect_uri.removeprefix(origin),
+        )
+
+    def press(
+        self, owner_id: UUID, id: UUID, connection: Connection, *, origin: str, browser: Secret
+    ) -> Secret:
+        """The button: makes state, PKCE and nonce there and then.
+
+        Args:
+            origin: the start page's, e.g. `http://localhost:8888`.
+            browser: the flow cookie's value, which binds the state to this browser.
+
+        Returns:
+            The authorization server's address to send the browser to.
+        """
+        self._row(owner_id, id)
+        profile = self._profiles.of(connection)
+        redirect_uri = redirect_uri_for(profile.client, origin)
+        grant = self._store.grants.read(owner_id, connection.id)
+        request = authorization_request(
+            endpoint=profile.authorization_endpoint,
+            client_id=profile.client.client_id,
+            redirect_uri=redirect_uri,
+            scope=profile.scope,
+            extra=_extra_parameters(profile, grant),
+            openid="openid" in scope_set(profile.scope),
+        )
+        pending = PendingAuthorization(
+            id=id,
+            owner_id=owner_id,
+            connection_id=connection.id,
+            client_id=profile.client.id,
+            redirect_uri=redirect_uri,
+            issuer=profile.issuer,
+            token_endpoint=profile.token_endpoint,
+            requested_scope=profile.scope,
+            code_verifier=request.code_verifier,
+            nonce=request.nonce,
+            iss_required=profile.metadata is not None
+            and profile.metadata.authorization_response_iss_parameter_supported,
+        )
+        self._store.authorizations.press(
+            id, pending, state_hash=_digest(request.state), browser_hash=_digest(browser)
+        )
+        return request.url
+
+    def callback(
+        self,
+        owner_id: UUID,
+        client_name: str,
+        parameters: Sequence[tuple[str, str]],
+        *,
+        browser: Secret | None,
+    ) -> Authorization:
+        """The browser came back (RFC 6749 §4.1.2, RFC 9207): exchanges the code, stores the grant.
+
+        The state is used up before anything is sent, so that a repeated callback sends nothing.
+
+        Raises:
+            AuthorizationFailedError, ProviderError: nothing that was stored before is changed.
+        """
+        states = [value for name, value in parameters if name == "state"]
+        if len(states) != 1 or browser is None:
+            raise CallbackMismatchError(
+                "This answer does not belong to a sign-in of this browser.",
+                hint="Start again from the notebook, and finish in the same browser.",
+            )
+        pending = self._store.authorizations.consume(_digest(Secret(states[0])), _digest(browser))
+        row = self._row(owner_id, pending.id)
+        try:
+            connection = self._connection(owner_id, row)
+            if pending.owner_id != owner_id or connection.client != client_name:
+                raise CallbackMismatchError(
+                    "The answer came back to another OAuth client's address than it was asked for.",
+                    hint="Start again from the notebook; tell your administrator if it repeats.",
+                    expected=connection.client,
+                    received=client_name,
+                )
+            profile = self._profiles.of(connection)
+            issued_at = self._store.now()
+            answer = self._exchange_code(pending, profile, parameters)
+            return self._store_grant(pending, profile, connection, answer, issued_at)
+        except OAuthConnError as error:
+            self._refuse(row, error)
+            raise
+
+    def confirm(self, owner_id: UUID, id: UUID) -> Authorization:
+        """Another account than before is what the person wants."""
+        row = self._row(owner_id, id)
+        held = self._store.authorizations.release_tokens(id)
+        connection = self._connection(owner_id, row)
+        if held is not None:
+            self._put(
+                owner_id,
+                connection,
+                held.tokens,
+                requested_scope=held.requested_scope,
+                identity=held.identity,
+                subject=held.subject,
+            )
+            self._store.authorizations.finish(id, AuthorizationState.DONE, identity=held.identity)
+        return self.read(owner_id, id)
+
+    def keep_account(self, owner_id: UUID, id: UUID) -> Authorization:
+        """Another account came back by mistake: its tokens are revoked, the old ones stay."""
+        row = self._row(owner_id, id)
+        held = self._store.authorizations.release_tokens(id)
+        if held is not None:
+            profile = self._profiles.of(self._connection(owner_id, row))
+            credentials = self._profiles.credentials(profile.client)
+            revoke_at_provider(self._transport, profile, credentials, held.tokens)
+            self._refuse(
+                row,
+                AccessDeniedError(
+                    "Another account signed in than before, and was not wanted.",
+                    hint="Nothing was changed. Sign in again and choose the account.",
+                ),
+            )
+        return self.read(owner_id, id)
+
+    def cancel(self, owner_id: UUID, id: UUID, error: OAuthConnError) -> None:
+        """Ends a pending sign-in with `error` as what its owner reads."""
+        row = self._row(owner_id, id)
+        if row.authorization.state is AuthorizationState.PENDING:
+            self._refuse(row, error)
+
+    def store_answer(
+        self,
+        owner_id: UUID,
+        id: UUID,
+        connection: Connection,
+        answer: TokenAnswer,
+        issued_at: datetime,
+    ) -> Authorization:
+        """Ends a sign-in whose answer came without a callback (RFC 8628)."""
+        row = self._row(owner_id, id)
+        profile = self._profiles.of(connection)
+        pending = PendingAuthorization(
+            id=row.authorization.id,
+            owner_id=owner_id,
+            connection_id=connection.id,
+            client_id=profile.client.id,
+            redirect_uri="",
+            issuer=profile.issuer,
+            token_endpoint=profile.token_endpoint,
+            requested_scope=profile.scope,
+            code_verifier=Secret(""),
+            nonce=Secret(""),
+        )
+        return self._store_grant(pending, profile, connection, answer, issued_at)
+
+    def _exchange_code(
+        self,
+        pending: PendingAuthorization,
+        profile: Profile,
+        parameters: Sequence[tuple[str, str]],
+    ) -> TokenAnswer:
+        rules = profile.entry.token_answer
+        came_back = validate_callback(
+            parameters,
+            issuer=pending.issuer,
+            iss_required=pending.iss_required,
+            keep=profile.entry.callback_keep,
+        )
+        request = code_request(
+            endpoint=pending.token_endpoint,
+            credentials=self._profiles.credentials(profile.client),
+            code=came_back.code,
+            redirect_uri=pending.redirect_uri,
+            code_verifier=pending.code_verifier,
+        )
+        answer = self._transport.send(request, typed_host=profile.is_typed(request.url))
+        validated = validate_token_answer(
+            answer,
+            keep=rules.keep,
+            accept_form=rules.accept_form,
+            error_with_status_200=rules.error_with_status_200,
+        )
+        return _with_extra(validated, came_back.extra)
+
+    def _store_grant(
+        self,
+        pending: PendingAuthorization,
+        profile: Profile,
+        connection: Connection,
+        answer: TokenAnswer,
+        issued_at: datetime,
+    ) -> Authorization:
+        subject, identity = account_of(
+            answer, profile, self._profiles, self._transport, nonce=pending.nonce, now=issued_at
+        )
+        tokens = new_tokens(answer, profile, issued_at=issued_at, margin=self._margin)
+        before = self._store.grants.read(pending.owner_id, connection.id)
+        if before is not None and _other_account(before, subject, identity):
+            self._store.authorizations.hold_tokens(
+                pending.id,
+                tokens,
+                identity=identity,
+                subject=subject,
+                requested_scope=pending.requested_scope,
+            )
+            return self.read(pending.owner_id, pending.id)
+        self._put(
+            pending.owner_id,
+            connection,
+            tokens,
+            requested_scope=pending.requested_scope,
+            identity=identity,
+            subject=subject,
+        )
+        self._store.authorizations.finish(pending.id, AuthorizationState.DONE, identity=identity)
+        return self.read(pending.owner_id, pending.id)
+
+    def _put(
+        self,
+        owner_id: UUID,
+        connection: Connection,
+        tokens: NewTokens,
+        *,
+        requested_scope: str,
+        identity: str | None,
+        subject: str | None,
+    ) -> None:
+        self._store.grants.put(
+            owner_id,
+            connection.id,
+            tokens,
+            requested_scope=requested_scope,
+            identity=identity,
+            subject=subject,
+        )
+        self._record(owner_id, connection, "ok")
+
+    def _refuse(self, row: AuthorizationRow, error: OAuthConnError) -> None:
+        now = self._store.now()
+        self._store.authorizations.finish(
+            row.authorization.id, AuthorizationState.REFUSED, error=last_error(error, now)
+        )
+        self._record(row.owner_id, self._connection(row.owner_id, row), error.code)
+
+    def _record(self, owner_id: UUID, connection: Connection, outcome: str) -> None:
+        self._store.journal.add(
+            Event(
+                kind="connected",
+                outcome=outcome,
+                owner=str(owner_id),
+                client=connection.client,
+                connection=connection.name,
+            )
+        )
+
+    def _row(self, owner_id: UUID, id: UUID) -> AuthorizationRow:
+        row = self._store.authorizations.read(owner_id, id)
+        if row is None:
+            raise UnknownAuthorizationError(str(id))
+        return row
+
+    def _connection(self, owner_id: UUID, row: AuthorizationRow) -> Connection:
+        connection = self._store.registry.connection(owner_id, row.authorization.connection)
+        if connection is None:
+            raise UnknownConnectionError(row.authorization.connection)
+        return connection
+
+
+def _extra_parameters(profile: Profile, grant: Grant | None) -> dict[str, str]:
+    client, entry = profile.client, profile.entry
+    parameters = {**client.parameters, **profile.connection.parameters}
+    extra = resolve_authorization_parameters(entry, parameters)
+    extra.update(client.authorization_parameters)
+    if grant is not None and grant.identity is not None:
+        # OpenID Connect Core §3.1.2.1: proposes the account of the time before
+        extra.setdefault("login_hint", grant.identity)
+    return extra
+
+
+def _other_account(before: Grant, subject: str | None, identity: str | None) -> bool:
+    if before.subject is not None and subject is not None:
+        return before.subject != subject
+    return before.identity is not None and identity is not None and before.identity != identity
+
+
+def _with_extra(answer: TokenAnswer, extra: Mapping[str, str]) -> TokenAnswer:
+    return replace(answer, extra={**extra, **answer.extra}) if extra else answer
+
+
+def _digest(value: Secret) -> bytes:
+    # state and flow cookie are stored as hashes only: a reader of the database cannot use them
+    return hashlib.sha256(value.reveal().encode()).digest()

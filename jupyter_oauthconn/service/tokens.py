@@ -1,0 +1,184 @@
+"""The read path: from an owner and a connection to an access token."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from jupyter_oauthconn.errors import (
+    ConsentRequiredError,
+    InvalidClientError,
+    ProviderUnavailableError,
+    ReauthorizationRequiredError,
+    StorageError,
+)
+from jupyter_oauthconn.model import (
+    DEFAULT_MIN_VALIDITY,
+    AccessToken,
+    Connection,
+    Endurance,
+    Event,
+    Grant,
+    GrantState,
+    Reason,
+)
+from jupyter_oauthconn.storage import Store
+
+from .profile import Profiles
+from .refresh import Refresher, reauthorization_required
+
+_log = logging.getLogger(__name__)
+
+
+class Tokens:
+    """Hands out access tokens. Thread-safe."""
+
+    def __init__(self, store: Store, profiles: Profiles, refresher: Refresher) -> None:
+        self._store = store
+        self._profiles = profiles
+        self._refresher = refresher
+        self._released: dict[UUID, int] = {}
+
+    def access_token(
+        self,
+        owner_id: UUID,
+        connection: Connection,
+        *,
+        min_validity: timedelta = DEFAULT_MIN_VALIDITY,
+        exact: bool = False,
+        rejected_generation: int | None = None,
+        resource: str | None = None,
+    ) -> AccessToken:
+        """See `Broker.access_token`. A fresh token costs one SELECT; one that is due is returned
+        and renewed behind it; only an expired, rejected or too short one makes the caller wait."""
+        self._profiles.enabled_client_of(connection)
+        grant = self._store.grants.read(owner_id, connection.id, resource or "")
+        if grant is None:
+            raise _consent_required(connection)
+        if grant.state is GrantState.REAUTH_REQUIRED:
+            raise reauthorization_required(connection, grant)
+        now = self._store.now()
+        rejected = rejected_generation is not None and grant.generation <= rejected_generation
+        if not rejected and grant.token.valid_for(min_validity, now=now, exact=exact):
+            if _due(grant, now):
+                self._refresher.start_behind(connection, grant)
+            token = grant.token
+        else:
+            token = self._renewed(connection, grant, now, rejected=rejected, exact=exact)
+        self._record_release(connection, grant, token)
+        return token
+
+    def renew_now(self, owner_id: UUID, connection: Connection) -> AccessToken:
+        """Refreshes because a person asks, whatever the back-off says."""
+        self._profiles.enabled_client_of(connection)
+        grant = self._store.grants.read(owner_id, connection.id)
+        if grant is None:
+            raise _consent_required(connection)
+        if grant.state is GrantState.REAUTH_REQUIRED:
+            raise reauthorization_required(connection, grant)
+        _check_refreshable(connection, grant)
+        return self._refresher.refresh(connection, grant, although_backing_off=True)
+
+    def ensure(self, owner_id: UUID, connection: Connection, lasts: timedelta) -> Endurance:
+        """Refreshes where that is possible, and says whether nobody need act for `lasts`."""
+        grant = self._store.grants.read(owner_id, connection.id)
+        if grant is not None and grant.has_refresh_token:
+            self.renew_now(owner_id, connection)
+            grant = self._store.grants.read(owner_id, connection.id)
+        else:
+            self.access_token(owner_id, connection)
+        if grant is None:
+            raise _consent_required(connection)
+        return _endurance(grant, self._store.now() + lasts)
+
+    def _renewed(
+        self, connection: Connection, grant: Grant, now: datetime, *, rejected: bool, exact: bool
+    ) -> AccessToken:
+        alive = not rejected and not exact and grant.token.valid_for(timedelta(0), now=now)
+        if not grant.has_refresh_token and alive:
+            return grant.token
+        _check_refreshable(connection, grant)
+        try:
+            return self._refresher.refresh(connection, grant)
+        except (ProviderUnavailableError, InvalidClientError) as error:
+            if not alive:
+                raise
+            _log.info("%s: serving the old token while it lives: %s", connection.name, error)
+            return grant.token
+
+    def _record_release(self, connection: Connection, grant: Grant, token: AccessToken) -> None:
+        """Once for each token and process: a warm read must not cost a write."""
+        if self._released.get(grant.id) == token.generation:
+            return
+        self._released[grant.id] = token.generation
+        try:
+            self._store.grants.touch(grant.id)
+            self._store.journal.add(
+                Event(
+                    kind="token_issued",
+                    owner=str(grant.owner_id),
+                    client=connection.client,
+                    connection=connection.name,
+                )
+            )
+        except StorageError as error:
+            # a full or read-only disk must not keep a valid token from its owner
+            _log.warning("The release of a token could not be recorded: %s", error)
+
+
+def _endurance(grant: Grant, until: datetime) -> Endurance:
+    end = grant.refresh_expires_at if grant.has_refresh_token else grant.token.expires_at
+    what = "refresh token" if grant.has_refresh_token else "access token"
+    if end is None:
+        known = (
+            "Refreshed just now; the provider does not tell when the refresh token ends."
+            if grant.has_refresh_token
+            else "The provider tells neither when the token ends nor gives a refresh token."
+        )
+        return Endurance(
+            lasts=grant.has_refresh_token, detail=known, expires_at=grant.token.expires_at
+        )
+    lasts = end >= until
+    return Endurance(
+        lasts=lasts,
+        detail=f"The {what} lasts until {end:%Y-%m-%d %H:%M} UTC"
+        + ("." if lasts else ", which is too short."),
+        expires_at=grant.token.expires_at,
+        refresh_expires_at=grant.refresh_expires_at,
+    )
+
+
+def _due(grant: Grant, now: datetime) -> bool:
+    return (
+        grant.has_refresh_token
+        and grant.state is GrantState.ACTIVE
+        and grant.token.refresh_at is not None
+        and grant.token.refresh_at <= now
+    )
+
+
+def _consent_required(connection: Connection) -> ConsentRequiredError:
+    return ConsentRequiredError(
+        f"{connection.name}: nobody has signed in yet.",
+        hint=f"Sign in: `%connect auth {connection.name}`.",
+    )
+
+
+def _check_refreshable(connection: Connection, grant: Grant) -> None:
+    if grant.state is GrantState.SUSPENDED:
+        reason = grant.last_error.message if grant.last_error else "the provider refused it"
+        raise InvalidClientError(
+            f"{connection.name}: the OAuth client {connection.client!r} does not work: {reason}",
+            hint="An administrator must mend the OAuth client (its id or secret); "
+            f"`%oauthclient test {connection.client}` tells more. Your sign-in is kept.",
+            error="invalid_client",
+            status=401,
+        )
+    if not grant.has_refresh_token:
+        raise ReauthorizationRequiredError(
+            f"{connection.name}: the access token has ended and the provider gave no refresh "
+            "token.",
+            hint=f"Sign in again: `%connect auth {connection.name} --again`.",
+            reason=Reason.ABSOLUTE_EXPIRED.value,
+        )

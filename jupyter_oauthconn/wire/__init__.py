@@ -1,0 +1,88 @@
+"""The JSON shapes of the HTTP interface and the command line, to and from the model.
+
+Each shape is a `TypedDict` `X` with `x_json(value) -> X` and `read_x(body) -> value`. Times are
+RFC 3339 in UTC with `Z`, durations end in `_seconds` (but RFC 6749's `expires_in` and its sibling
+`refresh_in`), unknown is `null`. A shape lists what leaves: a new attribute of the model travels
+only once it is named there, and only `token_json` reveals a secret. Readers ignore members that
+they do not know and raise `KeyError`, `TypeError` or `ValueError` for a body of another shape.
+May import `model` and `errors`. Names identify clients and connections; row ids stay in the
+service, so readers fill in the nil UUID (2026-11: one walk over the shapes instead of each
+mapping written out twice).
+"""
+
+from .bodies import (
+    NO_ID,
+    authorization_json,
+    check_json,
+    client_json,
+    connection_json,
+    endurance_json,
+    event_json,
+    read_authorization,
+    read_check,
+    read_client,
+    read_connection,
+    read_endurance,
+    read_event,
+    read_revocation,
+    read_status,
+    read_token,
+    revocation_json,
+    status_json,
+    token_json,
+)
+from .problems import error_json, read_error
+from .shapes import (
+    Authorization,
+    Check,
+    Client,
+    Connection,
+    Endurance,
+    Error,
+    Event,
+    LastError,
+    Revocation,
+    Status,
+    Token,
+)
+from .walk import rfc3339
+
+#: Grows when an older reader would misread what it gets.
+WIRE_VERSION = 1
+
+__all__ = [
+    "NO_ID",
+    "WIRE_VERSION",
+    "Authorization",
+    "Check",
+    "Client",
+    "Connection",
+    "Endurance",
+    "Error",
+    "Event",
+    "LastError",
+    "Revocation",
+    "Status",
+    "Token",
+    "authorization_json",
+    "check_json",
+    "client_json",
+    "connection_json",
+    "endurance_json",
+    "error_json",
+    "event_json",
+    "read_authorization",
+    "read_check",
+    "read_client",
+    "read_connection",
+    "read_endurance",
+    "read_error",
+    "read_event",
+    "read_revocation",
+    "read_status",
+    "read_token",
+    "revocation_json",
+    "rfc3339",
+    "status_json",
+    "token_json",
+]

@@ -1,0 +1,365 @@
+"""A token service in memory: the protocols, without provider, database or HTTP."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from jupyter_oauthconn.catalog import ProviderEntry, Variable
+from jupyter_oauthconn.errors import (
+    ConflictError,
+    ConsentRequiredError,
+    UnknownAuthorizationError,
+    UnknownClientError,
+    UnknownConnectionError,
+    UnknownProviderError,
+)
+from jupyter_oauthconn.model import (
+    DEFAULT_MIN_VALIDITY,
+    AccessToken,
+    Authorization,
+    AuthorizationState,
+    AuthMethod,
+    Check,
+    ClientDraft,
+    ClientRegistration,
+    ClientSecretInfo,
+    Connection,
+    ConnectionDraft,
+    Endpoints,
+    Endurance,
+    Event,
+    Flow,
+    LastError,
+    Outcome,
+    Revocation,
+    Secret,
+    State,
+    Status,
+)
+
+MARKER = "canary-token-value"
+OWNER = UUID(int=1)
+SALES_API = "api.sales.example"
+
+
+def entry(key: str = "acme", **changes: Any) -> ProviderEntry:
+    made = ProviderEntry(
+        key=key,
+        title="Acme",
+        checked="2026-11-01",
+        source="https://acme.example/docs",
+        confidence="high",
+        issuer=None,
+        discovery=False,
+        endpoints=Endpoints(),
+        variables=(
+            Variable(name="host", title="Host", pattern=".+", at="client", required=False),
+            Variable(name="role", title="Role", pattern=".+", at="connection", required=False),
+        ),
+    )
+    return replace(made, **changes)
+
+
+class FakeBroker:
+    """Grants appear when a test calls `sign_in`; every call of a verb is noted in `calls`."""
+
+    def __init__(self, *names: str) -> None:
+        self.calls: list[str] = []
+        self.life = timedelta(hours=1)
+        self.entries = {"acme": entry(), "secretless": entry("secretless", auth_methods=(
+            AuthMethod.NONE,
+        ))}
+        self.secrets: dict[str, Secret] = {}
+        self.pasted: list[Secret] = []
+        self.generations: dict[str, int] = {}
+        self.identities: dict[str, str] = {}
+        self.scopes: dict[str, str] = {}
+        self._clients: dict[str, ClientRegistration] = {}
+        self._connections: dict[str, Connection] = {}
+        self._authorizations: dict[UUID, Authorization] = {}
+        self._changed = threading.Condition()
+        self.on_authorize: Any = None
+        if names:
+            self.add_client(ClientDraft(name="app", provider="acme", client_id="id-1"))
+        for name in names:
+            self.add_connection(ConnectionDraft(name=name, client="app"))
+        self.calls.clear()
+
+    # --- what a test does in the person's or provider's place
+
+    def sign_in(self, name: str, identity: str = "you@example.com", scope: str = "read") -> None:
+        with self._changed:
+            self.generations[name] = self.generations.get(name, 0) + 1
+            self.identities[name] = identity
+            self.scopes[name] = scope
+            self._end(name, state=AuthorizationState.DONE, identity=identity)
+
+    def come_back_as(self, name: str, identity: str) -> None:
+        with self._changed:
+            self._end(name, confirm=True, identity=identity)
+
+    def refuse(self, name: str, code: str = "access_denied", message: str = "You refused.") -> None:
+        error = LastError(code=code, message=message, at=datetime.now(UTC))
+        with self._changed:
+            self._end(name, state=AuthorizationState.REFUSED, error=error)
+
+    def expire(self, name: str) -> None:
+        with self._changed:
+            self._end(name, state=AuthorizationState.EXPIRED)
+
+    def pending(self, name: str) -> Authorization | None:
+        for one in self._authorizations.values():
+            if one.connection == name and one.state is AuthorizationState.PENDING:
+                return one
+        return None
+
+    def _end(self, name: str, **changes: Any) -> None:
+        pending = self.pending(name)
+        if pending is not None:
+            self._authorizations[pending.id] = replace(pending, **changes)
+        self._changed.notify_all()
+
+    # --- Broker
+
+    def connections(self) -> Sequence[Connection]:
+        self.calls.append("connections")
+        return [self._seen(one) for one in self._connections.values()]
+
+    def connection(self, name: str) -> Connection:
+        self.calls.append("connection")
+        return self._seen(self._get(name))
+
+    def access_token(
+        self,
+        name: str,
+        *,
+        min_validity: timedelta = DEFAULT_MIN_VALIDITY,
+        exact: bool = False,
+        rejected_generation: int | None = None,
+        resource: str | None = None,
+        interactive: bool = False,
+    ) -> AccessToken:
+        self.calls.append("access_token")
+        self._get(name)
+        generation = self.generations.get(name)
+        if generation is None:
+            raise ConsentRequiredError(
+                f"Nobody has signed in for {name!r}.",
+                authorization=self._start(name, None) if interactive else None,
+            )
+        if rejected_generation == generation:
+            generation = self.generations[name] = generation + 1
+        now = datetime.now(UTC)
+        return AccessToken(
+            value=Secret(f"{MARKER}-{name}-{generation}"),
+            generation=generation,
+            token_type="bearer",
+            issued_at=now,
+            expires_at=now + self.life if self.life else None,
+            refresh_at=now + self.life * 0.8 if self.life else None,
+            scope=self.scopes[name],
+            resource=resource,
+        )
+
+    def authorize(
+        self, name: str, *, flow: Flow | None = None, again: bool = False
+    ) -> Authorization:
+        self.calls.append("authorize")
+        return self._start(name, flow)
+
+    def _start(self, name: str, flow: Flow | None) -> Authorization:
+        pending = self.pending(name)
+        if pending is not None:
+            return pending
+        flow = flow or Flow.LOOPBACK
+        device = flow is Flow.DEVICE
+        made = Authorization(
+            id=uuid4(),
+            connection=name,
+            flow=flow,
+            state=AuthorizationState.PENDING,
+            path=f"connect/{name}",
+            expires_at=datetime.now(UTC) + timedelta(minutes=10),
+            public_url=None
+            if flow in {Flow.DEVICE, Flow.PASTE}
+            else f"http://127.0.0.1:49152/oauthconn/connect/{name}",
+            user_code="WDJB-MJHT" if device else None,
+            verification_uri="https://login.acme.example/device"
+            if device
+            else "https://login.acme.example/authorize?state=1"
+            if flow is Flow.PASTE
+            else None,
+        )
+        self._authorizations[made.id] = made
+        if self.on_authorize is not None:
+            self.on_authorize(made)
+        return made
+
+    def authorization(self, id: UUID, *, wait: timedelta = timedelta(0)) -> Authorization:
+        self.calls.append("authorization")
+        if id not in self._authorizations:
+            raise UnknownAuthorizationError(str(id))
+
+        def over() -> bool:
+            now = self._authorizations[id]
+            return now.state is not AuthorizationState.PENDING or now.confirm
+
+        with self._changed:
+            self._changed.wait_for(over, wait.total_seconds())
+            return self._authorizations[id]
+
+    def finish_by_paste(self, id: UUID, address: Secret) -> Authorization:
+        self.pasted.append(address)
+        self.sign_in(self._authorizations[id].connection)
+        return self._authorizations[id]
+
+    def confirm(self, id: UUID) -> Authorization:
+        self.calls.append("confirm")
+        one = self._authorizations[id]
+        self._authorizations[id] = replace(one, confirm=False)
+        self.sign_in(one.connection, one.identity or "")
+        return self._authorizations[id]
+
+    def cancel(self, id: UUID) -> None:
+        self.calls.append("cancel")
+        one = self._authorizations[id]
+        self._authorizations[id] = replace(one, state=AuthorizationState.REFUSED)
+
+    def test(self, name: str) -> Sequence[Check]:
+        self._get(name)
+        return [Check(check="provider", outcome=Outcome.OK, detail="answered")]
+
+    def ensure(self, name: str, lasts: timedelta) -> Endurance:
+        return Endurance(lasts=lasts < timedelta(hours=8), detail=f"asked for {lasts}")
+
+    def revoke(self, name: str) -> Revocation:
+        self.generations.pop(name, None)
+        return Revocation(at_provider=Outcome.OK, detail="revoked")
+
+    def doctor(self, name: str | None = None) -> Sequence[Check]:
+        return [Check(check=name or "all", outcome=Outcome.FAILED, detail="d", next_step="mend")]
+
+    # --- Registry
+
+    def providers(self) -> Sequence[ProviderEntry]:
+        return list(self.entries.values())
+
+    def provider(self, key: str) -> ProviderEntry:
+        if key not in self.entries:
+            raise UnknownProviderError(key, known=self.entries)
+        return self.entries[key]
+
+    def clients(self) -> Sequence[ClientRegistration]:
+        self.calls.append("clients")
+        return list(self._clients.values())
+
+    def client(self, name: str) -> ClientRegistration:
+        if name not in self._clients:
+            raise UnknownClientError(name, known=self._clients)
+        return self._clients[name]
+
+    def add_client(self, draft: ClientDraft) -> ClientRegistration:
+        self.provider(draft.provider)
+        if draft.name in self._clients:
+            raise ConflictError(f"{draft.name!r} is taken.")
+        if draft.client_secret is not None:
+            self.secrets[draft.name] = draft.client_secret
+        made = ClientRegistration(
+            id=uuid4(),
+            version=1,
+            name=draft.name,
+            title=draft.title or draft.name,
+            provider=draft.provider,
+            client_id=draft.client_id,
+            auth_method=draft.auth_method or AuthMethod.CLIENT_SECRET_BASIC,
+            parameters=draft.parameters,
+            issuer=draft.issuer,
+            endpoints=draft.endpoints,
+            scope=draft.scope,
+            access_token_lifetime=draft.access_token_lifetime,
+            redirect_uris=draft.redirect_uris
+            or (f"http://127.0.0.1:8888/oauthconn/callback/{draft.name}",),
+            loopback_port=draft.loopback_port,
+        )
+        self._clients[draft.name] = made
+        return made
+
+    def edit_client(
+        self, name: str, changes: Mapping[str, Any], *, version: int | None = None
+    ) -> ClientRegistration:
+        before = self.client(name)
+        if version not in {None, before.version}:
+            raise ConflictError(f"{name!r} was changed.")
+        self._clients[name] = replace(before, version=before.version + 1, **changes)
+        return self._clients[name]
+
+    def add_client_secret(self, name: str, secret: Secret) -> ClientRegistration:
+        self.secrets[name] = secret
+        info = ClientSecretInfo(id=uuid4(), set_at=datetime.now(UTC), reference="env:APP_SECRET")
+        self._clients[name] = replace(self.client(name), secrets=(info,))
+        return self._clients[name]
+
+    def remove_client(self, name: str, *, force: bool = False) -> None:
+        self.client(name)
+        del self._clients[name]
+
+    def test_client(self, name: str) -> Sequence[Check]:
+        self.client(name)
+        return [Check(check="metadata", outcome=Outcome.OK, detail="read")]
+
+    def add_connection(self, draft: ConnectionDraft) -> Connection:
+        client = self.client(draft.client)
+        if draft.name in self._connections:
+            raise ConflictError(f"{draft.name!r} is taken.")
+        made = Connection(
+            id=uuid4(),
+            version=1,
+            owner_id=OWNER,
+            name=draft.name,
+            client=draft.client,
+            provider=client.provider,
+            parameters=draft.parameters,
+            scope=draft.scope,
+            shared_users=draft.shared_users,
+            shared_groups=draft.shared_groups,
+        )
+        self._connections[draft.name] = made
+        return self._seen(made)
+
+    def edit_connection(
+        self, name: str, changes: Mapping[str, Any], *, version: int | None = None
+    ) -> Connection:
+        before = self._get(name)
+        if version not in {None, before.version}:
+            raise ConflictError(f"{name!r} was changed.")
+        self._connections[name] = replace(before, version=before.version + 1, **changes)
+        return self._seen(self._connections[name])
+
+    def remove_connection(self, name: str) -> None:
+        self._get(name)
+        del self._connections[name]
+        self.generations.pop(name, None)
+
+    def events(self, *, limit: int = 50) -> Sequence[Event]:
+        return [Event(kind="token_issued", connection="sales", at=datetime.now(UTC))][:limit]
+
+    def _get(self, name: str) -> Connection:
+        if name not in self._connections:
+            raise UnknownConnectionError(name, known=self._connections)
+        return self._connections[name]
+
+    def _seen(self, one: Connection) -> Connection:
+        signed_in = one.name in self.generations
+        status = Status(
+            state=State.CONNECTED if signed_in else State.NOT_CONNECTED,
+            next_step="" if signed_in else f"`%connect auth {one.name}`",
+            identity=self.identities.get(one.name) if signed_in else None,
+            scope=self.scopes.get(one.name) if signed_in else None,
+            connected_at=datetime.now(UTC) if signed_in else None,
+        )
+        return replace(one, status=status)

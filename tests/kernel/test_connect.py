@@ -1,0 +1,238 @@
+"""The connection object: tokens, masking, processes."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import pickle
+import pprint
+import threading
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import joblib
+import pytest
+from fake_broker import MARKER, FakeBroker
+
+import jupyter_oauthconn as oc
+from jupyter_oauthconn.kernel import current
+from jupyter_oauthconn.model import State
+
+
+def test_a_connection_comes_with_its_token(broker: FakeBroker) -> None:
+    conn = oc.connect("sales")
+    assert conn.token().reveal() == f"{MARKER}-sales-1"
+    assert conn.headers() == {"Authorization": f"Bearer {MARKER}-sales-1"}
+    assert broker.calls == ["access_token"]  # one request, and the cache for the rest
+
+
+def test_what_it_is(broker: FakeBroker) -> None:
+    conn = oc.connect("sales")
+    assert conn.status is State.CONNECTED
+    assert conn.status.words == "Authenticated"
+    assert (conn.identity, conn.scope) == ("you@example.com", "read")
+
+
+def test_min_validity_takes_seconds_and_timedelta(broker: FakeBroker) -> None:
+    broker.life = timedelta(seconds=100)
+    conn = oc.connect("sales")
+    conn.token(timedelta(seconds=50))
+    conn.token(50)
+    assert broker.calls == ["access_token"]  # clamped to 20 s
+    conn.token(101, exact=True)
+    assert broker.calls == ["access_token"] * 2
+
+
+def test_a_rejected_token_is_renewed_once_for_all_threads(broker: FakeBroker) -> None:
+    conn = oc.connect("sales")
+    rejected = conn.token().generation
+    assert conn.token(rejected_generation=rejected).generation == rejected + 1
+    broker.calls.clear()
+    assert conn.token(rejected_generation=rejected).generation == rejected + 1
+    assert broker.calls == []
+
+
+def test_a_resource_has_a_token_of_its_own(broker: FakeBroker) -> None:
+    conn = oc.connect("sales")
+    assert conn.token(resource="https://a.example").resource == "https://a.example"
+    assert conn.token().resource is None
+
+
+@pytest.mark.asyncio
+async def test_async_token(broker: FakeBroker) -> None:
+    conn = oc.connect("sales")
+    current.place().tokens.forget("sales")
+    token = await conn.atoken()
+    assert token.reveal() == f"{MARKER}-sales-1"
+    assert await conn.atoken() is token
+
+
+def test_unknown_connection_names_similar_ones(broker: FakeBroker) -> None:
+    with pytest.raises(oc.errors.UnknownConnectionError, match="'salse'") as caught:
+        oc.connect("salse")
+    assert "sales" in caught.value.hint
+
+
+def test_scope_that_was_not_granted(broker: FakeBroker) -> None:
+    oc.connect("sales", scope="read")
+    with pytest.raises(oc.errors.ReauthorizationRequiredError, match="'write'") as caught:
+        oc.connect("sales", scope="read write")
+    assert '%connect edit sales --scope "read write"' in caught.value.hint
+    assert "%connect auth sales --again" in caught.value.hint
+    assert caught.value.reason == "scope_changed"
+
+
+def test_nothing_shows_the_token(broker: FakeBroker) -> None:
+    conn = oc.connect("sales")
+    token, headers = conn.token(), conn.headers()
+    shown = [repr(conn), str(conn), repr(token), str(token), repr(headers), str(headers)]
+    shown += [f"{headers}", pprint.pformat({"headers": headers})]
+    shown += [repr(conn.session().auth), repr(conn.httpx().auth)]
+    try:
+        raise oc.errors.OAuthConnError("stopped")
+    except oc.errors.OAuthConnError as error:
+        shown += traceback.TracebackException.from_exception(error, capture_locals=True).format()
+    assert MARKER not in "".join(shown)
+    assert "********" in repr(headers)
+
+
+def test_a_token_is_not_formatted_and_says_what_to_do(broker: FakeBroker) -> None:
+    token = oc.connect("sales").token()
+    with pytest.raises(TypeError, match=r"conn\.headers\(\).*\.reveal\(\)"):
+        f"{token}"
+
+
+def test_pickled_it_is_its_name(broker: FakeBroker) -> None:
+    conn = oc.connect("sales")
+    pickled = pickle.dumps(conn)
+    assert MARKER.encode() not in pickled
+    assert len(pickled) < 100
+    assert pickle.loads(pickled) == conn
+    for secret in (conn.token(), conn.headers()):
+        with pytest.raises(TypeError, match="pass the connection"):
+            pickle.dumps(secret)
+
+
+def in_worker(conn: oc.Connection) -> str:
+    # the worker has its own service: it finds the fake one as a user's script would set it up
+    broker = FakeBroker("sales")
+    broker.sign_in("sales")
+    with oc.use(broker):
+        return pickle.loads(pickle.dumps(conn)).token().reveal()
+
+
+def test_joblib_gets_the_connection_not_the_token(broker: FakeBroker) -> None:
+    conn = oc.connect("sales")
+    found = joblib.Parallel(n_jobs=2)(joblib.delayed(in_worker)(conn) for _ in range(2))
+    assert found == [f"{MARKER}-sales-1"] * 2
+
+
+def test_a_forked_child_starts_empty() -> None:
+    made: list[int] = []
+
+    def make() -> FakeBroker:
+        made.append(os.getpid())
+        broker = FakeBroker("sales")
+        broker.sign_in("sales")
+        return broker
+
+    place = current.Place(make)
+    before = current._current
+    current._current = place
+    try:
+        conn = oc.connect("sales")
+        # the parent holds the lock while it forks: the child must have one of its own
+        with place._lock:
+            answer = _in_fork(lambda: _child_says(conn, place))
+        assert answer == "fresh cache True, new broker True, forked True, token True"
+        assert made == [os.getpid()]
+        assert not place.forked
+    finally:
+        current._current = before
+
+
+def _child_says(conn: oc.Connection, place: current.Place) -> str:
+    cached = place.tokens.fresh(("sales", None))
+    token = conn.token().reveal()
+    make = place._make
+    made = make.__closure__[0].cell_contents  # type: ignore[index, attr-defined]
+    return (
+        f"fresh cache {cached is None}, new broker {os.getpid() in made}, "
+        f"forked {place.forked}, token {token.startswith(MARKER)}"
+    )
+
+
+def _in_fork(work: object) -> str:
+    context = multiprocessing.get_context("fork")
+    reader, writer = context.Pipe(duplex=False)
+    child = context.Process(target=lambda: writer.send(work()))  # type: ignore[operator]
+    child.start()
+    assert reader.poll(20), "the child hangs"
+    answer: str = reader.recv()
+    child.join(20)
+    assert child.exitcode == 0
+    return answer
+
+
+def test_threads_share_the_cache(broker: FakeBroker) -> None:
+    conn = oc.connect("sales")
+    with ThreadPoolExecutor(8) as pool:
+        tokens = set(pool.map(lambda _: conn.token().reveal(), range(200)))
+    assert tokens == {f"{MARKER}-sales-1"}
+    assert broker.calls == ["access_token"]
+
+
+def test_use_holds_for_its_block(broker: FakeBroker) -> None:
+    other = FakeBroker("elsewhere")
+    other.sign_in("elsewhere")
+    with oc.use(other):
+        conn = oc.connect("elsewhere")
+    assert conn.token().reveal() == f"{MARKER}-elsewhere-1"  # stays with the service it is of
+    with pytest.raises(oc.errors.UnknownConnectionError):
+        oc.connect("elsewhere")
+
+
+def test_use_of_an_address_says_that_it_is_not_possible(broker: FakeBroker) -> None:
+    with pytest.raises(oc.errors.ConfigurationError, match="by its address") as caught:
+        oc.use("https://hub.example/services/oauthconn/")
+    assert "Settings" in caught.value.hint
+    assert oc.connect("sales")
+
+
+@pytest.mark.parametrize("spelling", [{"asynchronous": True}, {"async": True}])
+def test_httpx_async(broker: FakeBroker, spelling: dict[str, bool]) -> None:
+    import httpx2
+
+    made = oc.connect("sales").httpx(**spelling, timeout=3)
+    assert isinstance(made, httpx2.AsyncClient)
+    asyncio.run(made.aclose())
+
+
+def test_handles(broker: FakeBroker) -> None:
+    conn = oc.connect("sales")
+    assert type(conn.handle("requests")).__name__ == "Session"
+    assert type(conn.handle("http")).__name__ == "Client"
+    with pytest.raises(oc.errors.InvalidParameterError, match="'engine'") as caught:
+        conn.handle("engine")
+    assert "httpx" in caught.value.hint
+
+
+def test_the_broker_is_made_once_for_many_threads() -> None:
+    made: list[FakeBroker] = []
+    barrier = threading.Barrier(4)
+
+    def make() -> FakeBroker:
+        made.append(FakeBroker())
+        return made[-1]
+
+    place = current.Place(make)
+
+    def first(_: int) -> FakeBroker:
+        barrier.wait()
+        return place.broker  # type: ignore[return-value]
+
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set(map(id, pool.map(first, range(4))))) == 1
+    assert len(made) == 1

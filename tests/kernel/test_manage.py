@@ -1,0 +1,203 @@
+"""The functions of `oc`: clients and connections, tables, what is forgotten when they change."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from fake_broker import MARKER, FakeBroker
+
+import jupyter_oauthconn as oc
+from jupyter_oauthconn.kernel import current, display, views
+from jupyter_oauthconn.model import AuthMethod, ConnectionDraft
+
+
+def test_the_table_shows_name_status_and_account(broker: FakeBroker) -> None:
+    table = oc.connections()
+    assert repr(table).splitlines() == [
+        "Name   Status             Connected as",
+        "sales  Authenticated      you@example.com",
+        "fresh  Not authenticated",
+    ]
+    assert "UTC" not in repr(table)
+    assert "UTC" in repr(oc.connections(long=True))
+    assert [one.name for one in table] == ["sales", "fresh"]
+    assert table[0].name == "sales"
+
+
+def test_html_is_escaped_and_has_heads(broker: FakeBroker) -> None:
+    broker.sign_in("sales", "<script>alert(1)</script>")
+    html = oc.connections()._repr_html_()
+    assert "<script>" not in html
+    assert "&lt;script&gt;" in html
+    assert '<th scope="col">Name</th>' in html
+    assert '<th scope="row">Name</th><td>sales</td>' in oc.status("sales")._repr_html_()
+
+
+def test_an_empty_table_says_what_to_do() -> None:
+    with oc.use(FakeBroker()):
+        assert "%connect add" in repr(oc.connections())
+        assert "%oauthclient register" in repr(oc.clients())
+
+
+def test_a_shared_connection_that_ones_own_hides(broker: FakeBroker) -> None:
+    own = broker.connection("sales")
+    table = repr(views.connections([own, replace(own, mine=False)]))
+    assert "sales (shared, hidden by yours)" in table
+    assert "sales (shared)" in repr(views.connections([replace(own, mine=False)]))
+
+
+def test_add_splits_parameters_from_fields(broker: FakeBroker) -> None:
+    conn = oc.add("more", client="app", role="reader", scope=["a", "b"], share_with=["user:eve"])
+    assert conn.name == "more"
+    record = broker.connection("more")
+    assert record.parameters == {"role": "reader"}
+    assert record.scope == "a b"
+    assert record.shared_users == ("eve",)
+
+
+def test_add_makes_client_and_connection_in_one_step(broker: FakeBroker) -> None:
+    oc.add("one", provider="acme", client_id="id-9", host="acme.example", role="reader")
+    assert broker.client("one").client_id == "id-9"
+    assert broker.client("one").parameters == {"host": "acme.example"}
+    assert broker.connection("one").parameters == {"role": "reader"}
+
+
+def test_one_step_is_both_or_none(broker: FakeBroker) -> None:
+    with pytest.raises(oc.errors.ConflictError):
+        oc.add("sales", provider="acme", client_id="id-9")
+    with pytest.raises(oc.errors.UnknownClientError):
+        broker.client("sales")
+
+
+def test_add_without_a_client_says_what_to_give(broker: FakeBroker) -> None:
+    with pytest.raises(oc.errors.InvalidParameterError) as caught:
+        oc.add("one")
+    assert "--provider KEY --client-id ID" in caught.value.hint
+
+
+def test_a_verb_cannot_name_a_connection(broker: FakeBroker) -> None:
+    with pytest.raises(oc.errors.InvalidNameError):
+        oc.add("status", provider="acme", client_id="x")
+    assert [one.name for one in broker.clients()] == ["app"]
+
+
+def test_edit_merges_parameters(broker: FakeBroker) -> None:
+    oc.edit("sales", role="reader", warehouse="wh")
+    oc.edit("sales", role="writer", warehouse=None, scope="a")
+    record = broker.connection("sales")
+    assert (record.parameters, record.scope) == ({"role": "writer"}, "a")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda: oc.edit("sales", role="x"),
+        lambda: oc.revoke("sales"),
+        lambda: oc.remove("sales"),
+        lambda: oc.edit_client("app", scope="x"),
+        lambda: oc.ensure("sales", "1h"),
+    ],
+)
+def test_a_change_forgets_the_kept_token(broker: FakeBroker, change: object) -> None:
+    oc.connect("sales")
+    change()  # type: ignore[operator]
+    assert current.place().tokens.fresh(("sales", None)) is None
+
+
+def test_register_reads_the_secret_from_its_place(
+    broker: FakeBroker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ACME_SECRET", "s-env")
+    file = tmp_path / "secret"
+    file.write_text("s-file\n")
+    shown = oc.register_client("a", provider="acme", client_id="i", secret_from="env:ACME_SECRET")
+    oc.register_client("b", provider="acme", client_id="i", secret_from=f"file:{file}")
+    assert broker.secrets["a"].reveal() == "s-env"
+    assert broker.secrets["b"].reveal() == "s-file"
+    assert "callback/a" in shown["Redirect URIs"]
+    assert "s-env" not in repr(shown) + shown._repr_html_()
+
+
+@pytest.mark.parametrize("reference", ["hunter2", "env:", "env:NOT_SET_ANYWHERE", "file:/no/such"])
+def test_a_reference_without_a_secret(broker: FakeBroker, reference: str) -> None:
+    with pytest.raises(oc.errors.InvalidParameterError) as caught:
+        oc.register_client("a", provider="acme", client_id="i", secret_from=reference)
+    assert "hunter2" not in str(caught.value)
+    assert "env:NAME or file:PATH" in caught.value.hint
+    with pytest.raises(oc.errors.UnknownClientError):
+        broker.client("a")
+
+
+def test_register_asks_for_the_secret(
+    broker: FakeBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(oc.errors.InvalidParameterError, match="nobody can answer"):
+        oc.register_client("a", provider="acme", client_id="i", secret_from="prompt")
+    monkeypatch.setattr(display, "can_ask", lambda: True)
+    monkeypatch.setattr("getpass.getpass", lambda _: "typed")
+    oc.register_client("a", provider="acme", client_id="i", secret_from="prompt")
+    assert broker.secrets["a"].reveal() == "typed"
+
+
+def test_fields_of_a_client_are_read(broker: FakeBroker) -> None:
+    oc.register_client(
+        "a",
+        provider="acme",
+        client_id="i",
+        auth_method="none",
+        access_token_lifetime="10m",
+        redirect_uris="http://localhost:1/cb",
+        endpoints={"token": "https://t.example"},
+    )
+    made = broker.client("a")
+    assert made.auth_method is AuthMethod.NONE
+    assert made.access_token_lifetime == timedelta(minutes=10)
+    assert made.redirect_uris == ("http://localhost:1/cb",)
+    assert made.endpoints.token == "https://t.example"
+    oc.edit_client("a", endpoints={"authorization": "https://a.example"}, parameters={"host": "h"})
+    changed = broker.client("a")
+    assert (changed.endpoints.token, changed.endpoints.authorization) == (
+        "https://t.example",
+        "https://a.example",
+    )
+    assert changed.parameters == {"host": "h"}
+
+
+def test_an_unknown_field_is_named(broker: FakeBroker) -> None:
+    with pytest.raises(oc.errors.InvalidParameterError, match="'scop'") as caught:
+        oc.register_client("a", provider="acme", client_id="i", scop="x")
+    assert caught.value.hint == "Did you mean scope?"
+    with pytest.raises(oc.errors.InvalidParameterError, match="'client_secret'"):
+        oc.register_client("a", provider="acme", client_id="i", client_secret="hunter2")
+
+
+def test_ensure_test_doctor_events(broker: FakeBroker) -> None:
+    assert oc.ensure("sales", "6h")["Lasts"] == "yes"
+    assert oc.ensure("sales", timedelta(hours=9))["Lasts"] == "no"
+    assert oc.test("sales")[0].detail == "answered"
+    assert "mend" in repr(oc.doctor())
+    assert "token issued" in repr(oc.events())
+    assert oc.revoke("sales")["At the provider"] == "revoked"
+    for wrong in ("soon", "-1h", "0", "inf", "nan"):
+        with pytest.raises(oc.errors.InvalidParameterError, match="not a duration"):
+            oc.ensure("sales", wrong)
+
+
+def test_names_are_remembered_for_tab(broker: FakeBroker) -> None:
+    names = current.place().names
+    assert not names.connections
+    oc.connect("sales")
+    assert names.connections == {"sales"}
+    broker.add_connection(ConnectionDraft(name="third", client="app"))
+    oc.connections(), oc.clients(), oc.providers()
+    assert names.connections == {"sales", "fresh", "third"}
+    assert (names.clients, names.providers) == ({"app"}, {"acme", "secretless"})
+
+
+def test_no_table_holds_a_token(broker: FakeBroker) -> None:
+    oc.connect("sales")
+    shown = [oc.connections(long=True), oc.clients(), oc.providers(), oc.status("sales")]
+    assert MARKER not in "".join(repr(one) + one._repr_html_() for one in shown)

