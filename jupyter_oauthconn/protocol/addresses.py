@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import socket
 import threading
+import time
 from collections.abc import Iterable
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -173,6 +174,7 @@ class AddressGuard:
     ) -> tuple[IPv4Address | IPv6Address, ...]:
         """`getaddrinfo` has no time-out, so it runs in a thread that is left behind when late."""
         found: list[IPv4Address | IPv6Address] = []
+        end = time.monotonic() + seconds
         if not self._lookups.acquire(timeout=seconds):
             raise _no_address(host)
 
@@ -187,7 +189,7 @@ class AddressGuard:
 
         thread = threading.Thread(target=ask, name="oauthconn-dns", daemon=True)
         thread.start()
-        thread.join(seconds)
+        thread.join(max(0.0, end - time.monotonic()))
         if thread.is_alive() or not found:
             raise _no_address(host)
         return tuple(dict.fromkeys(found))

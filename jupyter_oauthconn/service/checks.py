@@ -161,8 +161,8 @@ def _pkce(profile: Profile) -> Check:
     methods = profile.metadata.code_challenge_methods_supported if profile.metadata else ()
     if "S256" in methods:
         return _ok("PKCE", "The provider announces S256.")
-    return Check(check="PKCE", outcome=Outcome.UNKNOWN,
-                 detail="The provider does not announce S256; it is sent all the same.")  # fmt: skip
+    detail = "The provider does not announce S256; it is sent all the same."
+    return Check(check="PKCE", outcome=Outcome.UNKNOWN, detail=detail)
 
 
 def _clock(date: datetime | None, now: datetime) -> Check:
@@ -172,8 +172,11 @@ def _clock(date: datetime | None, now: datetime) -> Check:
     if off <= _CLOCK_TOLERANCE:
         return _ok("clock", "This machine and the provider agree about the time.")
     minutes = off.total_seconds() / 60
-    return _failed("clock", f"This machine's clock is {minutes:.0f} minutes off the provider's.",
-                   "Set the clock (NTP): tokens would seem to end too early or too late.")  # fmt: skip
+    return _failed(
+        "clock",
+        f"This machine's clock is {minutes:.0f} minutes off the provider's.",
+        "Set the clock (NTP): tokens would seem to end too early or too late.",
+    )
 
 
 def _tried(check: str, act: Callable[[], str]) -> Check:

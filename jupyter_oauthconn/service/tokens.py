@@ -26,7 +26,7 @@ from jupyter_oauthconn.model import (
 from jupyter_oauthconn.storage import Store
 
 from .profile import Profiles
-from .refresh import Refresher, reauthorization_required
+from .refresh import Refresher, client_refused, reauthorization_required
 
 _log = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ class Tokens:
         if grant.state is GrantState.REAUTH_REQUIRED:
             raise reauthorization_required(connection, grant)
         _check_refreshable(connection, grant)
-        return self._refresher.refresh(connection, grant, although_backing_off=True)
+        return self._refresher.refresh(connection, grant, spare=False, although_backing_off=True)
 
     def ensure(self, owner_id: UUID, connection: Connection, lasts: timedelta) -> Endurance:
         """Refreshes where that is possible, and says whether nobody need act for `lasts`."""
@@ -95,14 +95,14 @@ class Tokens:
     def _renewed(
         self, connection: Connection, grant: Grant, now: datetime, *, rejected: bool, exact: bool
     ) -> AccessToken:
-        alive = not rejected and not exact and grant.token.valid_for(timedelta(0), now=now)
-        if not grant.has_refresh_token and alive:
+        alive = not rejected and grant.token.valid_for(timedelta(0), now=now)
+        if not grant.has_refresh_token and alive and not exact:
             return grant.token
         _check_refreshable(connection, grant)
         try:
-            return self._refresher.refresh(connection, grant)
+            return self._refresher.refresh(connection, grant, spare=alive)
         except (ProviderUnavailableError, InvalidClientError) as error:
-            if not alive:
+            if not alive or exact:
                 raise
             _log.info("%s: serving the old token while it lives: %s", connection.name, error)
             return grant.token
@@ -167,14 +167,7 @@ def _consent_required(connection: Connection) -> ConsentRequiredError:
 
 def _check_refreshable(connection: Connection, grant: Grant) -> None:
     if grant.state is GrantState.SUSPENDED:
-        reason = grant.last_error.message if grant.last_error else "the provider refused it"
-        raise InvalidClientError(
-            f"{connection.name}: the OAuth client {connection.client!r} does not work: {reason}",
-            hint="An administrator must mend the OAuth client (its id or secret); "
-            f"`%oauthclient test {connection.client}` tells more. Your sign-in is kept.",
-            error="invalid_client",
-            status=401,
-        )
+        raise client_refused(connection, grant)
     if not grant.has_refresh_token:
         raise ReauthorizationRequiredError(
             f"{connection.name}: the access token has ended and the provider gave no refresh "

@@ -17,6 +17,7 @@ from jupyter_oauthconn.demo import PracticeServer
 
 #: Begins everything secret that the practice provider makes.
 MARKER = "sEcReT-"
+USUAL_SCOPE = "openid email offline_access sales.read"
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,7 @@ class Answer:
 class Terminal:
     """Types commands."""
 
-    def __init__(
-        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-    ) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self._monkeypatch = monkeypatch
         self._capsys = capsys
 
@@ -88,6 +87,7 @@ def client(run: Terminal, practice: PracticeServer) -> str:
     run.ok(
         *("clients", "add", "warehouse", "--provider", "practice", "--client-id", "notebook"),
         *("--issuer", practice.issuer, "--loopback-port", "any"),
+        *("--scope", f"{USUAL_SCOPE} sales.write"),
     )
     return "warehouse"
 
@@ -95,7 +95,7 @@ def client(run: Terminal, practice: PracticeServer) -> str:
 @pytest.fixture
 def connection(run: Terminal, client: str) -> str:
     """A connection that nobody has signed in for."""
-    run.ok("connections", "add", "sales", "--client", client)
+    run.ok("connections", "add", "sales", "--client", client, "--scope", USUAL_SCOPE)
     return "sales"
 
 

@@ -33,7 +33,9 @@ def test_help_lists_everything(run: Any) -> None:
 def test_help_of_a_group_lists_its_verbs(run: Any, group: str) -> None:
     answer = run.ok(group, "--help")
     for verb in VERBS[group].split():
-        assert f"    {verb} " in answer.out
+        assert verb in [
+            line.split()[0] for line in answer.out.splitlines() if line.startswith("    ")
+        ]
 
 
 @pytest.mark.parametrize(

@@ -35,9 +35,10 @@ NEVER = [
 
 @pytest.mark.parametrize("host", [*LOOPBACK_SPELLINGS, *PRIVATE_HOSTS, *NEVER])
 def test_sec_23_every_spelling_is_refused(host: str) -> None:
-    with pytest.raises((InvalidParameterError, ProviderUnavailableError)):
-        url = f"https://{host}:8443/token"
-        AddressGuard().check_url(url, typed=False)
+    """By its spelling when it is configured, and by itself where only a host is known."""
+    with pytest.raises(InvalidParameterError):
+        AddressGuard().check_url(f"https://{host}:8443/token", typed=False)
+    with pytest.raises(ProviderUnavailableError):
         AddressGuard().resolve(host.strip("[]"), 8443, typed=False, seconds=2)
 
 
@@ -150,9 +151,7 @@ def dns(monkeypatch: pytest.MonkeyPatch, answers: Answers) -> list[str]:
         if host.replace(".", "").isdigit() or ":" in host:
             return real(host, port, *args, **options)  # type: ignore[arg-type]
         asked.append(host)
-        return [
-            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, port)) for one in answers(host)
-        ]
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, port)) for one in answers(host)]
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     return asked
@@ -183,7 +182,7 @@ def test_sec_23_a_private_answer_for_a_public_name_reaches_nobody(
     server = serve(says("200 OK"))
     dns(monkeypatch, lambda _: ["127.0.0.1"])
     url = f"https://provider.example:{server.port}/token"
-    with pytest.raises(ProviderUnavailableError, match="allowed|may not be called") as caught:
+    with pytest.raises(ProviderUnavailableError, match="may not be called") as caught:
         transport.send(HttpRequest(method="GET", url=url))
     assert not caught.value.request_sent
     assert server.connections == 0
@@ -202,7 +201,7 @@ def test_typed_reaches_loopback_and_untyped_does_not(serve: Callable[..., Server
     strict = Transport(guard=AddressGuard())
     request = HttpRequest(method="GET", url=server.url())
     assert strict.send(request, typed_host=True).status == 200
-    with pytest.raises(ProviderUnavailableError, match="allowed|may not be called"):
+    with pytest.raises(ProviderUnavailableError, match="may not be called"):
         strict.send(request)
     assert server.connections == 1
 

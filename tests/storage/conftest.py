@@ -115,7 +115,7 @@ def _start_postgres(folder: Path) -> object:
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
     server = _start_postgres(tmp_path_factory.mktemp("postgres"))
     yield server
-    server.stop()
+    server.stop(immediate=True)
 
 
 _numbers = itertools.count()

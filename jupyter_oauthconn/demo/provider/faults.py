@@ -32,9 +32,9 @@ def _field(text: str) -> str:
 
 
 def _patch(text: str) -> object:
-    name, separator, value = text.partition("=")
+    name, _, value = text.partition("=")
     _field(name)
-    return separator and json.loads(value)
+    return json.loads(value)
 
 
 #: kind → (how its value is checked, whether the request is handled before the fault, what it does)

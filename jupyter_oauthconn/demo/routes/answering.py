@@ -127,8 +127,10 @@ class EndpointHandler(ProviderHandler):
             self.set_header("Content-Type", "text/html; charset=utf-8")
             await self.finish(reply.body)
             return
-        if fault:
-            self._spoil(reply, fault)
+        if fault and isinstance(reply.body, dict):
+            _spoil(reply.body, fault)
+        if fault and fault.name == "clock":
+            self.set_header("Date", format_timestamp(time.time() + float(fault.value)))
         self.set_header("Content-Type", "application/json")
         self.set_header("Cache-Control", "no-store")
         body = json.dumps(reply.body).encode()
@@ -136,16 +138,6 @@ class EndpointHandler(ProviderHandler):
             await self._drip(body)
         else:
             await self.finish(body)
-
-    def _spoil(self, reply: Reply, fault: Fault) -> None:
-        match fault.name:
-            case "drop":
-                reply.body.pop(fault.value, None)
-            case "patch":
-                name, _, value = fault.value.partition("=")
-                reply.body[name] = json.loads(value)
-            case "clock":
-                self.set_header("Date", format_timestamp(time.time() + float(fault.value)))
 
     async def _drip(self, body: bytes) -> None:
         self.set_header("Content-Length", str(len(body)))
@@ -155,6 +147,14 @@ class EndpointHandler(ProviderHandler):
                 await self.flush()
                 await asyncio.sleep(1)
             await self.finish()
+
+
+def _spoil(body: dict[str, Any], fault: Fault) -> None:
+    if fault.name == "drop":
+        body.pop(fault.value, None)
+    elif fault.name == "patch":
+        name, _, value = fault.value.partition("=")
+        body[name] = json.loads(value)
 
 
 def _instead(fault: Fault) -> Reply:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from http import HTTPStatus
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from jupyter_oauthconn.errors import InvalidParameterError, NotAllowedError, OAuthConnError
@@ -16,6 +16,7 @@ from jupyter_oauthconn.model import Secret
 from .answering import ProviderHandler
 
 _Body = Mapping[str, Any]
+_Kind = TypeVar("_Kind")
 
 
 class ControlHandler(ProviderHandler):
@@ -32,9 +33,9 @@ class ControlHandler(ProviderHandler):
 
     def post(self, action: str) -> None:
         actions: dict[str, Callable[[_Body], object]] = {
-            "faults": lambda body: self.provider.faults.plan(**body),
-            "expire": lambda body: self.provider.expire(Secret(body["token"])),
-            "revoke": lambda body: self.provider.revoke(Secret(body["token"])),
+            "faults": self._plan,
+            "expire": lambda body: self.provider.expire(Secret(_given(body, "token", str))),
+            "revoke": lambda body: self.provider.revoke(Secret(_given(body, "token", str))),
             "requests": lambda body: [asdict(one) for one in self.provider.requests(**body)],
             "clients": self._register,
             "reset": lambda body: self.provider.reset(),
@@ -87,11 +88,23 @@ class ControlHandler(ProviderHandler):
     def _change(self, body: _Body) -> None:
         self.provider.dials.change(body)
 
+    def _plan(self, body: _Body) -> None:
+        self.provider.faults.plan(
+            _given(body, "kind", str), _given(body, "times", int), _given(body, "endpoint", str)
+        )
+
     def _register(self, body: _Body) -> None:
         secret = body.get("secret")
         self.provider.register(
-            body["client_id"],
-            body["redirect_uris"],
+            _given(body, "client_id", str),
+            _given(body, "redirect_uris", list),
             secret=Secret(secret) if secret else None,
             any_loopback_port=bool(body.get("any_loopback_port")),
         )
+
+
+def _given(body: _Body, name: str, kind: type[_Kind]) -> _Kind:
+    value = body.get(name)
+    if not isinstance(value, kind):
+        raise InvalidParameterError(f"The request lacks {name!r}.", parameter=name)
+    return value

@@ -9,13 +9,13 @@ asked, and nobody but the holder of the lease asks. `flight`: one for each grant
 call, which lost the answer together with the connection that held them.
 """
 
-from .exchange import Exchange, reauthorization_required
+from .exchange import Exchange, client_refused, reauthorization_required
 from .failures import Kind, kind_of, last_error
 from .flight import Refresher
 from .kept_answers import KeptAnswers
 from .lifetimes import new_tokens
 
 __all__ = [
-    "Exchange", "KeptAnswers", "Kind", "Refresher", "kind_of", "last_error", "new_tokens",
-    "reauthorization_required",
+    "Exchange", "KeptAnswers", "Kind", "Refresher", "client_refused", "kind_of", "last_error",
+    "new_tokens", "reauthorization_required",
 ]  # fmt: skip

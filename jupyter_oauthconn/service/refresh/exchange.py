@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from jupyter_oauthconn.catalog import Rotation
 from jupyter_oauthconn.errors import (
     ConsentRequiredError,
+    InvalidClientError,
     OAuthConnError,
     ProviderError,
     ProviderProtocolError,
@@ -91,15 +92,20 @@ class Exchange:
         self._kept = kept
         self._margin = margin
 
-    def renew(self, connection: Connection, claim: Claim) -> AccessToken:
+    def renew(self, connection: Connection, claim: Claim, *, spare: bool) -> AccessToken:
         """Refreshes the claimed grant and returns the new token; the lease ends in every case.
+
+        Args:
+            spare: the old access token still serves; it is not risked for a refresh token whose
+                last answer was lost.
 
         Raises:
             ReauthorizationRequiredError: the provider ended the grant.
             ProviderError: it passes, or an administrator must act; the grant is kept.
         """
         renewal = self._prepare(connection, claim)
-        self._check_unknown_outcome(renewal)
+        if spare:
+            self._spare_old_token(renewal)
         try:
             return self._present(renewal, claim.refresh_token)
         except ProviderRejectedError as error:
@@ -135,7 +141,7 @@ class Exchange:
             raise
         return _Renewal(connection, claim, profile, credentials, started)
 
-    def _check_unknown_outcome(self, renewal: _Renewal) -> None:
+    def _spare_old_token(self, renewal: _Renewal) -> None:
         """After a refresh whose answer was lost the token may be spent.
 
         Where an old refresh token stays valid, or its grace period still runs, it is presented
@@ -152,13 +158,11 @@ class Exchange:
         if expires_at is None or expires_at <= claim.claimed_at:
             return
         error = ProviderUnavailableError(
-            f"{renewal.connection.name}: the answer to the last refresh was lost.",
+            "The provider's answer to the last refresh was lost.",
             hint="The current token is used to its end, then the refresh is tried once more.",
             request_sent=False,
         )
-        self._store.grants.record_failure(
-            claim, last_error(error, claim.claimed_at), not_before=expires_at, spent_unknown=True
-        )
+        self._failed(renewal.connection, claim, error, spent_unknown=True)
         raise error
 
     def _present(self, renewal: _Renewal, refresh_token: Secret) -> AccessToken:
@@ -209,8 +213,8 @@ class Exchange:
             validated = TokenAnswer(access_token=access_token, refresh_token=refresh_token)
         except ProviderError as error:
             if kind_of(error) is not Kind.PERMANENT:
-                spent_unknown = answer.status >= _SERVER_ERROR and answer.status not in _NOT_WORKED_ON
-                self._failed(renewal.connection, claim, error, spent_unknown=spent_unknown)
+                odd = answer.status >= _SERVER_ERROR and answer.status not in _NOT_WORKED_ON
+                self._failed(renewal.connection, claim, error, spent_unknown=odd)
             raise
         return new_tokens(
             validated, renewal.profile, issued_at=issued_at, margin=self._margin, previous=claim
@@ -292,6 +296,18 @@ class Exchange:
 def reauthorization_required(connection: Connection, grant: Grant) -> ReauthorizationRequiredError:
     """The error for a grant that only a new sign-in brings back, with its stored reason."""
     return _reauthorization_required(connection, Reason(grant.reason or Reason.REVOKED))
+
+
+def client_refused(connection: Connection, grant: Grant) -> InvalidClientError:
+    """The error for a suspended grant: the provider refused the client, not the person."""
+    said = grant.last_error.message if grant.last_error else "The provider refused it."
+    return InvalidClientError(
+        f"{connection.name}: the OAuth client {connection.client!r} does not work. {said}",
+        hint="An administrator must mend the OAuth client (its id or secret); `%oauthclient test "
+        f"{connection.client}` tells more. Your sign-in is kept.",
+        error="invalid_client",
+        status=401,
+    )
 
 
 def _reauthorization_required(

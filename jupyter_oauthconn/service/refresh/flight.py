@@ -12,7 +12,7 @@ from jupyter_oauthconn.errors import ConsentRequiredError, ProviderUnavailableEr
 from jupyter_oauthconn.model import AccessToken, Connection, Grant, GrantState
 from jupyter_oauthconn.storage import Store
 
-from .exchange import Exchange, reauthorization_required
+from .exchange import Exchange, client_refused, reauthorization_required
 from .kept_answers import KeptAnswers
 
 #: Longer than the time-out of a provider call, so that a lease never ends under a live request.
@@ -34,19 +34,31 @@ class Refresher:
         self._kept = kept
         self._pool = ThreadPoolExecutor(_FLIGHTS, thread_name_prefix="oauthconn-refresh")
         self._flights: dict[UUID, Future[AccessToken]] = {}
-        self._lock = threading.Lock()
+        # reentrant: a flight that lands at once calls back in the thread that started it
+        self._lock = threading.RLock()
 
     def refresh(
-        self, connection: Connection, grant: Grant, *, although_backing_off: bool = False
+        self,
+        connection: Connection,
+        grant: Grant,
+        *,
+        spare: bool = True,
+        although_backing_off: bool = False,
     ) -> AccessToken:
         """A token newer than `grant`'s; joins the flight that is under way.
 
         The flight belongs to the service: a caller that is interrupted leaves it running.
 
+        Args:
+            spare: see `Exchange.renew`; False when a resource has rejected the old token.
+            although_backing_off: a person asks, so the provider is asked again at once.
+
         Raises:
             ReauthorizationRequiredError, ProviderError, StorageError
         """
-        flight = self._fly(connection, grant, although_backing_off)
+        flight = self._fly(
+            connection, grant, spare=spare, although_backing_off=although_backing_off
+        )
         wait([flight], timeout=_PATIENCE_SECONDS)
         if not flight.done():
             raise ProviderUnavailableError(
@@ -58,19 +70,25 @@ class Refresher:
     def start_behind(self, connection: Connection, grant: Grant) -> None:
         """Starts a refresh that nobody waits for: the old token is still good."""
         if grant.not_before is None or grant.not_before <= self._store.now():
-            self._fly(connection, grant, although_backing_off=False)
+            self._fly(connection, grant, spare=True, although_backing_off=False)
 
     def close(self) -> None:
         """Waits for the answers that are on their way; starts nothing more."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _fly(
-        self, connection: Connection, grant: Grant, although_backing_off: bool
+        self, connection: Connection, grant: Grant, *, spare: bool, although_backing_off: bool
     ) -> Future[AccessToken]:
         with self._lock:
             flight = self._flights.get(grant.id)
             if flight is None:
-                flight = self._pool.submit(self._renew, connection, grant, although_backing_off)
+                flight = self._pool.submit(
+                    self._renew,
+                    connection,
+                    grant,
+                    spare=spare,
+                    although_backing_off=although_backing_off,
+                )
                 self._flights[grant.id] = flight
                 flight.add_done_callback(lambda _: self._land(grant.id))
             return flight
@@ -80,7 +98,7 @@ class Refresher:
             self._flights.pop(grant_id, None)
 
     def _renew(
-        self, connection: Connection, seen: Grant, although_backing_off: bool
+        self, connection: Connection, seen: Grant, *, spare: bool, although_backing_off: bool
     ) -> AccessToken:
         pause = _FIRST_PAUSE
         deadline = time.monotonic() + _PATIENCE_SECONDS
@@ -93,11 +111,13 @@ class Refresher:
                 return grant.token
             self._check_renewable(connection, grant, although_backing_off)
             claim = self._store.grants.claim(
-                grant.id, generation=grant.generation, lease=LEASE,
+                grant.id,
+                generation=grant.generation,
+                lease=LEASE,
                 although_backing_off=although_backing_off,
-            )  # fmt: skip
+            )
             if claim is not None:
-                return self._exchange.renew(connection, claim)
+                return self._exchange.renew(connection, claim, spare=spare)
             if time.monotonic() > deadline:
                 raise ProviderUnavailableError(
                     f"{connection.name}: another process has been refreshing for a minute.",
@@ -120,6 +140,8 @@ class Refresher:
     ) -> None:
         if grant.state is GrantState.REAUTH_REQUIRED:
             raise reauthorization_required(connection, grant)
+        if grant.state is GrantState.SUSPENDED:
+            raise client_refused(connection, grant)
         now = self._store.now()
         if not although_backing_off and grant.not_before is not None and grant.not_before > now:
             error = grant.last_error.message if grant.last_error else "the last refresh failed"

@@ -1,0 +1,38 @@
+"""The README's table of settings is the settings."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from datetime import timedelta
+from pathlib import Path
+
+from jupyter_oauthconn.catalog import load
+from jupyter_oauthconn.model import Interaction, Settings
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_setting_is_in_the_table_with_its_default() -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]+?) \|", README, re.MULTILINE))
+    assert list(rows) == [one.name for one in fields(Settings)]
+    for one in fields(Settings):
+        match one.default:
+            case bool():
+                assert rows[one.name] == f"`{one.default}`".lower()
+            case timedelta():
+                assert float(rows[one.name]) == one.default.total_seconds()
+            case Interaction():
+                assert rows[one.name] == f"`{one.default}`"
+                assert all(f"`{choice}`" in README for choice in Interaction)
+
+
+def test_every_provider_is_named() -> None:
+    for entry in load().entries():
+        title = entry.title.removeprefix("Microsoft ")
+        assert title in README or entry.key in {"oidc", "practice"}
+
+
+def test_the_two_commands_are_there() -> None:
+    assert 'pip install ".[demo]" && jupyter oauthconn demo --check' in README
+    assert 'pip install -e ".[test]" && pytest' in README

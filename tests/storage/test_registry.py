@@ -1,0 +1,186 @@
+"""Owners, OAuth clients, connections and the journal, on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from jupyter_oauthconn.errors import (
+    ConflictError,
+    InUseError,
+    UnknownClientError,
+    UnknownConnectionError,
+)
+from jupyter_oauthconn.model import (
+    AuthMethod,
+    ClientDraft,
+    ConnectionDraft,
+    Endpoints,
+    Event,
+    Secret,
+)
+
+DRAFT = ClientDraft(
+    name="lake",
+    title="Lake",
+    provider="generic",
+    client_id="xyz",
+    auth_method=AuthMethod.NONE,
+    parameters={"host": "lake.example.com"},
+    issuer="https://lake.example.com",
+    endpoints=Endpoints(token="https://lake.example.com/token"),
+    scope="read",
+    authorization_parameters={"audience": "lake"},
+    access_token_lifetime=timedelta(hours=1),
+    refresh_token_lifetime=timedelta(days=90),
+    inactivity=timedelta(days=30),
+    redirect_uris=("http://localhost:8888/oauthconn/callback/lake",),
+    loopback_port="any",
+    allowed_users=("ana",),
+    allowed_groups=("analysts", "admins"),
+)
+
+
+def test_an_owner_keeps_the_id_when_the_name_changes(world):
+    owners = world.store.owners
+    assert owners.ensure("os", "1000", "ana") == world.owner
+    assert owners.ensure("os", "1000", "anna") == world.owner
+    assert owners.ensure("hub", "1000", "ana") != world.owner
+
+
+def test_a_client_comes_back_as_it_was_given(world):
+    client = world.store.registry.add_client(DRAFT, actor="root")
+    assert client == world.store.registry.client("lake")
+    for name in DRAFT.__dataclass_fields__:
+        if name != "client_secret":
+            assert getattr(client, name) == getattr(DRAFT, name), name
+    assert (client.version, client.enabled, client.used_by) == (1, True, 0)
+    assert (client.managed_by, client.updated_by) == ("database", "root")
+    assert [one.name for one in world.store.registry.clients()] == ["lake", "warehouse"]
+    assert world.store.registry.client("another") is None
+
+
+def test_a_client_name_is_given_once(world):
+    world.store.registry.add_client(DRAFT, actor="root")
+    with pytest.raises(ConflictError, match="lake"):
+        world.store.registry.add_client(DRAFT, actor="root")
+
+
+def test_an_edit_counts_the_version_and_a_stale_one_is_refused(world):
+    registry = world.store.registry
+    registry.add_client(DRAFT, actor="root")
+    changes = {"endpoints": Endpoints(token="https://other.example.com"), "enabled": False}
+    after = registry.update_client("lake", changes, version=1, actor="eva")
+    assert (after.version, after.enabled, after.updated_by) == (2, False, "eva")
+    assert after.endpoints == changes["endpoints"]
+    with pytest.raises(ConflictError):
+        registry.update_client("lake", {"scope": "write"}, version=1, actor="eva")
+    assert registry.update_client("lake", {"scope": "write"}, version=None, actor="").version == 3
+    with pytest.raises(UnknownClientError):
+        registry.update_client("lake", {}, version=None, actor="eva")
+
+
+def test_the_newest_secret_comes_first_and_its_value_is_not_in_the_client(world):
+    registry = world.store.registry
+    client = registry.client("warehouse")
+    second = registry.add_client_secret(client.id, Secret("newer"), reference="env:SECRET")
+    assert registry.client_secrets(client.id) == [Secret("newer"), Secret("client-secret-canary")]
+    infos = registry.client("warehouse").secrets
+    assert (len(infos), infos[0]) == (2, second)
+    registry.remove_client_secret(second.id)
+    assert registry.client_secrets(client.id) == [Secret("client-secret-canary")]
+    assert registry.client_secrets(uuid4()) == []
+
+
+def test_a_client_in_use_stays(world):
+    registry = world.store.registry
+    assert registry.client("warehouse").used_by == 1
+    with pytest.raises(InUseError) as caught:
+        registry.remove_client("warehouse")
+    assert caught.value.used_by == ("sales",)
+    registry.remove_connection(world.owner, "sales")
+    registry.remove_client("warehouse")
+    assert registry.clients() == []
+
+
+def test_connections_belong_to_their_owner(world):
+    registry = world.store.registry
+    other = world.store.owners.ensure("os", "2000", "eve")
+    hers = registry.add_connection(
+        other,
+        ConnectionDraft(
+            name="sales",
+            client="warehouse",
+            parameters={"role": "R"},
+            scope="read",
+            connector="http",
+            shared_users=("ana",),
+        ),
+        provider="generic",
+    )
+    assert hers.parameters == {"role": "R"}
+    assert (hers.client, hers.provider, hers.shared_users) == ("warehouse", "generic", ("ana",))
+    assert registry.connections(world.owner) == [world.connection]
+    assert registry.connection(other, "sales") == hers
+    assert registry.connection(other, "stock") is None
+    assert len(registry.connections_of_client("warehouse")) == 2
+
+
+def test_a_connection_needs_a_name_of_its_own_and_a_client_that_fits(world):
+    registry = world.store.registry
+    draft = ConnectionDraft(name="sales", client="warehouse")
+    with pytest.raises(ConflictError, match="sales"):
+        registry.add_connection(world.owner, draft, provider="generic")
+    with pytest.raises(UnknownClientError):
+        registry.add_connection(
+            world.owner, ConnectionDraft(name="x", client="gone"), provider="generic"
+        )
+    with pytest.raises(UnknownClientError):
+        # the client was replaced by another provider's after the parameters were checked
+        registry.add_connection(
+            world.owner, ConnectionDraft(name="x", client="warehouse"), provider="other"
+        )
+
+
+def test_an_edit_of_a_connection_counts_and_can_change_its_client(world):
+    registry = world.store.registry
+    registry.add_client(DRAFT, actor="root")
+    after = registry.update_connection(
+        world.owner, "sales", {"client": "lake", "parameters": {"role": "S"}}, version=1
+    )
+    assert (after.version, after.client, after.parameters) == (2, "lake", {"role": "S"})
+    with pytest.raises(ConflictError):
+        registry.update_connection(world.owner, "sales", {"scope": ""}, version=1)
+    with pytest.raises(UnknownConnectionError):
+        registry.update_connection(world.owner, "stock", {"scope": ""}, version=None)
+
+
+def test_removing_a_connection_removes_its_grant(world):
+    world.sign_in()
+    world.store.registry.remove_connection(world.owner, "sales")
+    assert world.store.grants.of_owner(world.owner) == []
+
+
+def test_events_come_newest_first_and_can_be_pruned(world):
+    journal = world.store.journal
+    journal.add(Event(kind="connected", owner="ana", connection="sales"))
+    journal.add(Event(kind="refreshed", owner="eve", origin={"kernel": "k1"}, request_id="r"))
+    assert [one.kind for one in journal.events(None, 10)] == ["refreshed", "connected"]
+    (mine,) = journal.events("ana", 10)
+    assert (mine.connection, mine.outcome) == ("sales", "ok")
+    assert abs(mine.at - world.store.now()) < timedelta(minutes=1)
+    assert journal.events(None, 1)[0].origin == {"kernel": "k1"}
+    assert journal.prune(mine.at) == 0
+    assert journal.prune(world.store.now() + timedelta(minutes=1)) == 2
+
+
+def test_a_setting_is_read_as_it_was_written(world):
+    journal = world.store.journal
+    assert journal.setting("public_url") is None
+    journal.set_setting("public_url", "https://one.example.com/")
+    journal.set_setting("public_url", "https://two.example.com/")
+    assert journal.setting("public_url") == "https://two.example.com/"
+    journal.set_setting("public_url", None)
+    assert journal.setting("public_url") is None
