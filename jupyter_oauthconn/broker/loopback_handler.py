@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 _LONGEST_QUERY = 8 * 1024
 _LONGEST_FORM = 1024
-_COOKIE_LENGTH = 43
+_SHORTEST_COOKIE = 43
+_LONGEST_COOKIE = 128
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -160,7 +161,9 @@ class _Handler(BaseHTTPRequestHandler):
             cookie = SimpleCookie(self.headers.get("Cookie", "")).get(self._cookie)
         except CookieError:
             return None
-        return Secret(cookie.value) if cookie and len(cookie.value) == _COOKIE_LENGTH else None
+        if cookie is None or not _SHORTEST_COOKIE <= len(cookie.value) <= _LONGEST_COOKIE:
+            return None
+        return Secret(cookie.value)
 
     def _redirect(self, location: str, cookie: str | None = None) -> None:
         self.send_response(303)

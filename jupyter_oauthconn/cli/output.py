@@ -26,7 +26,7 @@ def show_json(body: object) -> None:
 
 def say(sentence: str) -> None:
     """A note beside the result; it never mixes with what a script reads."""
-    print(for_terminal(sentence), file=sys.stderr)
+    print(for_terminal(_line(sentence)), file=sys.stderr)
 
 
 def complain(error: OAuthConnError) -> None:

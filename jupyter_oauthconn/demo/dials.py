@@ -7,7 +7,7 @@ import http.client
 import json
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
 from jupyter_oauthconn.errors import (
@@ -28,16 +28,22 @@ _TIMEOUT_SECONDS = 10
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
-class _Dial:
+_Value = TypeVar("_Value", float, bool)
+
+
+class _Dial(Generic[_Value]):
     """A property that lives in the provider's process."""
 
     def __set_name__(self, owner: type[Practice], name: str) -> None:
         self._name = name
 
-    def __get__(self, practice: Practice, owner: type[Practice]) -> Any:
-        return practice._ask("GET", "dials")[self._name]
+    def __get__(self, practice: Practice | None, owner: type[Practice]) -> _Value:
+        if practice is None:
+            raise AttributeError(self._name)
+        value: _Value = practice._ask("GET", "dials")[self._name]
+        return value
 
-    def __set__(self, practice: Practice, value: object) -> None:
+    def __set__(self, practice: Practice, value: _Value) -> None:
         practice._ask("PATCH", "dials", {self._name: value})
 
 
@@ -55,13 +61,16 @@ class Practice:
         down: connections are closed without an answer; the dials still work.
     """
 
-    access_token_seconds = _Dial()
-    refresh_grace_seconds = _Dial()
-    rotate = _Dial()
-    expires_in_answer = _Dial()
-    slow_seconds = _Dial()
-    device_interval_seconds = _Dial()
-    down = _Dial()
+    #: so that a misspelt dial is an error
+    __slots__ = ("_issuer", "_server")
+
+    access_token_seconds = _Dial[float]()
+    refresh_grace_seconds = _Dial[float]()
+    rotate = _Dial[bool]()
+    expires_in_answer = _Dial[bool]()
+    slow_seconds = _Dial[float]()
+    device_interval_seconds = _Dial[float]()
+    down = _Dial[bool]()
 
     def __init__(self) -> None:
         self._issuer: str | None = None
@@ -188,7 +197,8 @@ class Practice:
         self._ask("POST", "reset")
 
     def __repr__(self) -> str:
-        return f"<practice provider {self._issuer or 'not started'}>"
+        # without its port: this is the output of a tutorial's cell, which never changes
+        return f"<practice provider, {'running' if self._issuer else 'not started'}>"
 
     def _end(self, action: str, token: Secret) -> None:
         if not self._ask("POST", action, {"token": token.reveal()}):

@@ -61,7 +61,7 @@ def consent(start_url: str, *, account: str = "analyst@example.com", allow: bool
 
 @dataclass(frozen=True, slots=True)
 class _Address:
-    """A URL whose repr has no query: that is where state and code are."""
+    """A URL that shows no query, also where a traceback prints locals: state and code are there."""
 
     url: str = field(repr=False)
 
@@ -74,6 +74,12 @@ class _Address:
     def origin(self) -> str:
         parts = urlsplit(self.url)
         return f"{parts.scheme}://{parts.netloc}"
+
+    @property
+    def here(self) -> bool:
+        """Whether it leads to this machine."""
+        parts = urlsplit(self.url)
+        return parts.scheme == "http" and parts.hostname in _LOOPBACK
 
     def __repr__(self) -> str:
         return f"_Address({self.shown!r})"
@@ -178,8 +184,7 @@ class _Browser:
         self, address: _Address, body: bytes | None = None
     ) -> tuple[int, _Address | None, str]:
         """One request: status, where it redirects to, and the page."""
-        parts = urlsplit(address.url)
-        if parts.scheme != "http" or parts.hostname not in _LOOPBACK:
+        if not address.here:
             raise NotAllowedError(
                 f"The practice robot does not go to {address.origin}: it signs in on this "
                 "machine only.",
@@ -190,9 +195,9 @@ class _Browser:
                 return answer.status, None, _text(answer)
         except urllib.error.HTTPError as answer:
             with answer:
-                location = answer.headers.get("Location", "")
-                redirects = answer.code < HTTPStatus.BAD_REQUEST and location
-                return answer.code, address.joined(location) if redirects else None, _text(answer)
+                redirects = answer.code < HTTPStatus.BAD_REQUEST and "Location" in answer.headers
+                location = address.joined(answer.headers["Location"]) if redirects else None
+                return answer.code, location, _text(answer)
         except (OSError, HTTPException, ValueError):
             raise ServiceUnreachableError(
                 f"Nothing answers the practice robot at {address.shown}.", url=address.shown
@@ -205,8 +210,7 @@ def _check_practice(browser: _Browser, endpoint: _Address, start: _Address) -> N
     The metadata must name this very authorization endpoint: neither an issuer elsewhere on the
     same port nor a parameter in the address can vouch for it.
     """
-    parts = urlsplit(endpoint.url)
-    folders = parts.path.split("/")[1:-1]
+    folders = urlsplit(endpoint.shown).path.split("/")[1:-1]
     for length in range(len(folders), -1, -1):
         path = "".join(f"/{one}" for one in folders[:length])
         issuer = endpoint.origin + path

@@ -135,7 +135,7 @@ def validate_callback(
             f"The provider's answer is malformed ({fault}).", hint="Start the sign-in again."
         )
     # before the error too: another server could end this sign-in (RFC 9207 §2.4)
-    pass
+    _check_issuer(given.get("iss"), issuer=issuer, required=iss_required)
     if given.get("error") is not None:
         _raise_refusal(given)
     code = given.text("code")

@@ -90,7 +90,7 @@ class Checks:
         try:
             profile = self._profiles.resolve(client, _probe_connection(client))
             if profile.issuer is not None and profile.entry.discovery:
-                self._profiles.metadata(profile.issuer, profile.typed_hosts, fresh=True)
+                self._profiles.metadata(profile.issuer, profile.typed, fresh=True)
         except OAuthConnError as error:
             yield _failed("metadata", error.message, error.hint)
             return

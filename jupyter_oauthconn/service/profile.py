@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, replace
-from urllib.parse import urlsplit
 
 from jupyter_oauthconn.catalog import (
     Catalog,
@@ -34,6 +33,7 @@ from jupyter_oauthconn.protocol import (
     ServerMetadata,
     Transport,
     discover,
+    same_origin,
 )
 from jupyter_oauthconn.storage import Store
 
@@ -48,7 +48,7 @@ class Profile:
     Attributes:
         scope: what a sign-in asks for, space-separated.
         metadata: the issuer's, or None where the entry needs none.
-        typed_hosts: hosts that an administrator wrote by hand; they may be in a private network.
+        typed: addresses that an administrator wrote by hand; their hosts may be private.
     """
 
     connection: Connection
@@ -58,11 +58,11 @@ class Profile:
     issuer: str | None
     scope: str
     metadata: ServerMetadata | None
-    typed_hosts: frozenset[str]
+    typed: tuple[str, ...]
 
     def is_typed(self, address: str) -> bool:
-        """Whether the address's host was written by an administrator."""
-        return urlsplit(address).hostname in self.typed_hosts
+        """Whether an administrator wrote this host and port: another port is another service."""
+        return any(same_origin(address, one) for one in self.typed)
 
     @property
     def token_endpoint(self) -> str:
@@ -131,9 +131,9 @@ class Profiles:
         endpoints = _first(client.endpoints, resolve_endpoints(entry, parameters))
         issuer = client.issuer or resolve_issuer(entry, parameters)
         metadata = None
-        typed_hosts = _typed_hosts(client, entry)
+        typed = _typed(client, entry)
         if entry.discovery and issuer is not None and _incomplete(endpoints):
-            metadata = self.metadata(issuer, typed_hosts)
+            metadata = self.metadata(issuer, typed)
             endpoints = _first(endpoints, _endpoints_of(metadata))
         return Profile(
             connection=connection,
@@ -143,7 +143,7 @@ class Profiles:
             issuer=issuer,
             scope=requested_scope(client, connection, entry, metadata),
             metadata=metadata,
-            typed_hosts=typed_hosts,
+            typed=typed,
         )
 
     def entry(self, client: ClientRegistration) -> ProviderEntry:
@@ -167,16 +167,15 @@ class Profiles:
         )
 
     def metadata(
-        self, issuer: str, typed_hosts: frozenset[str], *, fresh: bool = False
+        self, issuer: str, typed: tuple[str, ...], *, fresh: bool = False
     ) -> ServerMetadata:
         """The issuer's metadata (RFC 8414, OpenID Connect Discovery), at most an hour old."""
         with self._lock:
             known = self._metadata.get(issuer)
         if known is not None and not fresh and time.monotonic() - known[0] < _METADATA_SECONDS:
             return known[1]
-        metadata = discover(
-            self._transport, issuer, typed_host=urlsplit(issuer).hostname in typed_hosts
-        )
+        typed_host = any(same_origin(issuer, one) for one in typed)
+        metadata = discover(self._transport, issuer, typed_host=typed_host)
         with self._lock:
             self._metadata[issuer] = (time.monotonic(), metadata)
         return metadata
@@ -231,12 +230,12 @@ def _first(preferred: Endpoints, other: Endpoints) -> Endpoints:
     return replace(preferred, **missing)
 
 
-def _typed_hosts(client: ClientRegistration, entry: ProviderEntry) -> frozenset[str]:
-    """Hosts of the issuer and endpoints that the client's own fields or parameters name."""
+def _typed(client: ClientRegistration, entry: ProviderEntry) -> tuple[str, ...]:
+    """The issuer and endpoints that the client's own fields or parameters name."""
     addresses = [client.issuer, *(getattr(client.endpoints, one) for one in Endpoints.__slots__)]
     if client.parameters:
         addresses.append(resolve_issuer(entry, client.parameters))
-    return frozenset(host for one in addresses if one and (host := urlsplit(one).hostname))
+    return tuple(one for one in addresses if one)
 
 
 def _incomplete(endpoints: Endpoints) -> bool:

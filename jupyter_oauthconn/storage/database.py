@@ -27,7 +27,7 @@ from .trouble import as_storage_error, place_of
 _BUSY_TIMEOUT = timedelta(seconds=5)
 _READ_ONLY_USE = "oauthconn_read"
 #: Connections that a parent process opened: a child must neither use nor close them.
-_inherited: list[sa.Engine] = []
+_inherited: list[sa.Pool] = []
 
 
 class Database:
@@ -110,8 +110,7 @@ class Database:
     def after_fork(self) -> None:
         """In a child: leaves the parent's connections alone and opens others when needed."""
         # closing them would end the parent's PostgreSQL sessions and drop its file locks
-        _inherited.append(self._engine)
-        self._engine.dispose(close=False)
+        _inherited.append(self._engine.pool)
         self._connect()
 
     def _connect(self) -> None:

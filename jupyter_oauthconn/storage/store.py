@@ -14,6 +14,7 @@ from jupyter_oauthconn.model import Secret
 
 from .authorizations import Authorizations
 from .database import Database
+from .files import keep_private
 from .grants import Grants, clear_spool
 from .journal import Journal
 from .migrations import migrate
@@ -70,6 +71,7 @@ class Store:
                 migrate(connection, database)
                 keys = _open_keys(connection, home / "keys.json")
             store = cls(home, database, keys)
+            store.notes += keep_private(keys.path)
             store.grants.replay_spool()
             store.notes += store.grants.spool_notes()
         except BaseException:

@@ -12,8 +12,6 @@ from sqlalchemy.types import TypeDecorator
 HEAD = "0001"
 #: Oldest version of the package that reads a database of this revision; additions do not raise it.
 READABLE_FROM = "0.1.0"
-#: The version of this package, as far as databases are concerned.
-VERSION = "0.1.0"
 
 
 class UtcTime(TypeDecorator[datetime]):

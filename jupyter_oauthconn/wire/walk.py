@@ -43,7 +43,7 @@ def body_of(value: object, **instead: object) -> dict[str, object]:
     }
 
 
-def _plain(value: object) -> object:  # noqa: PLR0911 - one line a type
+def _plain(value: object) -> object:
     match value:
         case StrEnum():
             return value.value
@@ -85,7 +85,7 @@ def _hints(kind: type) -> dict[str, Any]:
     return {one.name: hints[one.name] for one in fields(kind)}
 
 
-def _typed(hint: Any, value: Any) -> object:  # noqa: PLR0911 - one line a type
+def _typed(hint: Any, value: Any) -> object:
     if get_origin(hint) is UnionType:
         if value is None:
             return None

@@ -80,13 +80,13 @@ def test_ensure(run: Any, signed_in: str, practice: PracticeServer) -> None:
     assert len(practice.provider.requests("token", grant_type="refresh_token")) == 1
 
 
-def test_ensure_of_what_does_not_last(run: Any, client: str) -> None:
-    """Without a refresh token an hour is an hour."""
-    run.ok("connections", "add", "short", "--client", client, "--scope", "sales.read")
-    run.ok("auth", "short")
-    answer = run("ensure", "short", "--for", "6h")
+def test_ensure_of_what_does_not_last(run: Any, client: str, connection: str) -> None:
+    run.ok("clients", "edit", client, "--refresh-token-lifetime", "2h")
+    run.ok("auth", connection)
+    assert run.ok("ensure", connection, "--for", "1h", "--json").json["lasts"] is True
+    answer = run("ensure", connection, "--for", "6h")
     assert answer.code == 1
-    assert answer.out
+    assert "too short" in answer.out
 
 
 def test_ensure_needs_a_sign_in(run: Any, connection: str) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from jupyter_oauthconn import wire
 from jupyter_oauthconn.demo import PracticeServer
+from jupyter_oauthconn.demo.provider import ACCOUNTS
 from jupyter_oauthconn.kernel.practice import consent
 
 
@@ -142,6 +143,44 @@ def test_waits_for_a_browser(run: Any, connection: str, practice: PracticeServer
     assert "authenticated as analyst@example.com" in waiting.seen
     assert practice.provider.marker not in waiting.seen
     assert run.ok("token", connection).out
+
+
+def test_refused_by_the_person(run: Any, connection: str) -> None:
+    waiting = Waiting(connection)
+    consent(waiting.address, allow=False)
+    assert waiting.end() == 1
+    assert f"jupyter oauthconn auth {connection}" in waiting.seen
+    assert run.ok("status", "--json").json[0]["status"] == "not_connected"
+
+
+def test_another_account_needs_a_person_who_says_yes(
+    run: Any, signed_in: str, practice: PracticeServer
+) -> None:
+    """Without a terminal nobody can be asked, and the account of before stays."""
+    waiting = Waiting(signed_in, "--again")
+    consent(waiting.address, account="guest@example.com")
+    assert waiting.end() == 3
+    assert "guest@example.com" in waiting.seen
+    assert run.ok("status", "--json").json[0]["identity"] == "analyst@example.com"
+
+
+def test_device_flow(run: Any, connection: str, practice: PracticeServer) -> None:
+    """The code is shown with the provider's page; the command ends when it was typed there."""
+    practice.provider.dials.device_interval_seconds = 1
+    waiting = Waiting(connection, "--flow", "device")
+    code = re.search(r"enter the code (\S+)", waiting.seen)
+    assert code is not None, waiting.seen
+    asked = practice.provider.waiting_device(code.group(1))
+    assert asked is not None
+    asked.account = ACCOUNTS["guest@example.com"]
+    assert waiting.end() == 0
+    assert "authenticated as guest@example.com" in waiting.seen
+
+
+def test_flow_that_needs_a_server(run: Any, connection: str) -> None:
+    answer = run("auth", connection, "--flow", "callback")
+    assert answer.code == 1
+    assert "--flow loopback" in answer.err
 
 
 def test_interrupt_ends_the_wait_at_once(run: Any, connection: str) -> None:

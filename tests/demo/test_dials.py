@@ -55,6 +55,11 @@ def test_a_dial_refuses_what_is_no_number(practice, value):
         practice.access_token_seconds = value
 
 
+def test_a_misspelt_dial_is_an_error(practice):
+    with pytest.raises(AttributeError):
+        practice.acces_token_seconds = 10
+
+
 def test_a_switch_refuses_a_number(practice):
     with pytest.raises(InvalidParameterError, match="rotate must be True or False"):
         practice.rotate = 1

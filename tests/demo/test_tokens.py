@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 
@@ -184,6 +186,21 @@ def test_the_device_flow_refused_expired_unknown(app, clock):
     assert "No device waits with this code" in unknown.text
     assert "<script" not in unknown.text
     assert _poll(app, "nothing").json()["error"] == "invalid_grant"
+
+
+def test_a_parameter_given_twice_is_refused(app):
+    first = app.sign_in()["refresh_token"]
+    form = {"client_id": "notebook", "grant_type": "refresh_token", "refresh_token": [first, first]}
+    answer = app.http.post(f"{app.server.issuer}/token", data=form)
+    assert answer.json()["error"] == "invalid_request"
+    assert app.refresh(first).status_code == 200
+
+
+def test_many_refreshes_at_once_with_one_token_succeed_once(app):
+    first = app.sign_in()["refresh_token"]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: app.refresh(first).status_code, range(16)))
+    assert sorted(answers) == [200] + [400] * 15
 
 
 @pytest.mark.parametrize("grant_type", ["password", "client_credentials", "", None])

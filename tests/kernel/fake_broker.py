@@ -21,9 +21,9 @@ from jupyter_oauthconn.errors import (
 from jupyter_oauthconn.model import (
     DEFAULT_MIN_VALIDITY,
     AccessToken,
+    AuthMethod,
     Authorization,
     AuthorizationState,
-    AuthMethod,
     Check,
     ClientDraft,
     ClientRegistration,

@@ -124,7 +124,7 @@ def serve() -> Iterator[Callable[..., Server]]:
 def transport() -> Iterator[Transport]:
     """Reaches loopback servers, and gives up after half a second."""
     made = Transport(
-        guard=AddressGuard(["127.0.0.1", "localhost"]), total_seconds=0.5, connect_seconds=0.5
+        guard=AddressGuard(["127.0.0.1", "localhost"]), total_seconds=0.5, connect_seconds=5
     )
     yield made
     made.close()

@@ -152,6 +152,7 @@ def with_public_key_as_secret() -> str:
         (signed(exp=True), "exp"),
         (signed(iat=int(NOW.timestamp()) + 61), "iat"),
         (signed(iat=ABSENT), "iat"),
+        (signed(iat=True), "iat"),
         (signed(nbf=int(NOW.timestamp()) + 61), "nbf"),
         (signed(nonce="another"), "nonce"),
         (signed(nonce=ABSENT), "nonce"),
@@ -207,6 +208,8 @@ def test_short_and_foreign_keys_are_left_out() -> None:
     unknown = {"kty": "future", "kid": "rsa"}
     encryption = {**OTHER_RSA.as_dict(private=False), "use": "enc"}
     assert check(signed(), keys=(unknown, encryption, *KEYS)) == YOU
+    with pytest.raises(InvalidIDTokenError):
+        check(signed(OTHER_RSA), keys=(encryption,))
 
 
 def test_token_without_a_key_id() -> None:

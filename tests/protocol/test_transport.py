@@ -292,6 +292,15 @@ def test_proxy_that_refuses_has_got_nothing(serve: Serve) -> None:
     assert not caught.value.request_sent
 
 
+def test_loopback_is_called_past_the_proxy(serve: Serve) -> None:
+    proxy, server = serve(says("200 OK", b"proxy")), serve(says("200 OK", b"server"))
+    through = Transport(
+        guard=AddressGuard(["127.0.0.1"]), proxy=f"http://127.0.0.1:{proxy.port}", total_seconds=2
+    )
+    assert through.send(refreshing(server.url())).body == b"server"
+    assert proxy.connections == 0
+
+
 @pytest.mark.parametrize("proxy", ["https://proxy:1", "socks5://proxy:1", "proxy:3128", "http://"])
 def test_proxy_address_is_checked(proxy: str) -> None:
     with pytest.raises(InvalidParameterError, match="proxy"):

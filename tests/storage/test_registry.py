@@ -79,12 +79,13 @@ def test_an_edit_counts_the_version_and_a_stale_one_is_refused(world):
         registry.update_client("lake", {"scope": "write"}, version=1, actor="eva")
     assert registry.update_client("lake", {"scope": "write"}, version=None, actor="").version == 3
     with pytest.raises(UnknownClientError):
-        registry.update_client("lake", {}, version=None, actor="eva")
+        registry.update_client("gone", {"scope": ""}, version=None, actor="eva")
 
 
 def test_the_newest_secret_comes_first_and_its_value_is_not_in_the_client(world):
     registry = world.store.registry
     client = registry.client("warehouse")
+    world.clock.pass_(timedelta(days=1))
     second = registry.add_client_secret(client.id, Secret("newer"), reference="env:SECRET")
     assert registry.client_secrets(client.id) == [Secret("newer"), Secret("client-secret-canary")]
     infos = registry.client("warehouse").secrets

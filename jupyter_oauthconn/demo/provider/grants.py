@@ -188,10 +188,6 @@ class IDToken(OpenIDToken):
         audience = [client.get_client_id()]
         return {"iss": self._of.issuer, "aud": audience, "iat": now, "exp": now + 3600, **marker}
 
-    def get_authorization_code_claims(self, authorization_code: Code) -> dict[str, object]:
-        claims: dict[str, object] = super().get_authorization_code_claims(authorization_code)
-        return claims
-
     def generate_user_info(self, user: Account, scope: str) -> dict[str, object]:
         return user.claims(scope)
 

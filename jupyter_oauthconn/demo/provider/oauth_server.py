@@ -11,7 +11,7 @@ from typing import Any
 
 from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import AuthorizationServer, OAuth2Request
-from authlib.oauth2.rfc6749.errors import UnsupportedResponseTypeError
+from authlib.oauth2.rfc6749.errors import InvalidRequestError, UnsupportedResponseTypeError
 from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 from authlib.oauth2.rfc9207 import IssuerParameter
 
@@ -130,6 +130,10 @@ class OAuthServer(AuthorizationServer):
 
     def token(self, headers: Mapping[str, str], parameters: Mapping[str, list[str]]) -> Reply:
         request = _Request("POST", f"{self.provider.issuer}/token", headers, parameters)
+        if any(len(all) > 1 for all in parameters.values()):
+            # RFC 6749 §3.2
+            error = InvalidRequestError("A parameter is there more than once.")
+            return self.handle_error_response(request, error)
         reply: Reply = self.create_token_response(request)
         return reply
 
@@ -184,7 +188,8 @@ class OAuthServer(AuthorizationServer):
                 "The redirect URI is not registered",
                 f"The app “{client.client_id}” asks to be called back at "
                 f"“{', '.join(addresses) or 'no address'}”. Registered for it: "
-                f"{', '.join(client.redirect_uris)}. The two must be the same, letter by letter.",
+                f"{', '.join(client.redirect_uris)}. The two must be the same, letter by letter"
+                f"{', but for the port' if client.any_loopback_port else ''}.",
             )
         return client
 

@@ -202,7 +202,7 @@ class DeviceRequest:
 
 @dataclass(slots=True, kw_only=True)
 class Dials:
-    """How the provider behaves. Seconds may be fractions.
+    """How the provider behaves. Seconds may be fractions; `expires_in` is rounded down.
 
     Attributes:
         access_token_seconds: life of an access token.

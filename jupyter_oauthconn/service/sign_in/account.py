@@ -31,7 +31,7 @@ def account_of(
     """
     if answer.id_token is not None and profile.issuer is not None:
         try:
-            metadata = profile.metadata or profiles.metadata(profile.issuer, profile.typed_hosts)
+            metadata = profile.metadata or profiles.metadata(profile.issuer, profile.typed)
             credentials = profiles.credentials(profile.client)
             identity = identify(
                 transport,

@@ -155,7 +155,7 @@ class SignIns:
             connection_id=connection.id,
             client_id=profile.client.id,
             redirect_uri=redirect_uri,
-            issuer=profile.issuer,
+            issuer=_callback_issuer(profile),
             token_endpoint=profile.token_endpoint,
             requested_scope=profile.scope,
             code_verifier=request.code_verifier,
@@ -384,6 +384,12 @@ class SignIns:
         if connection is None:
             raise UnknownConnectionError(row.authorization.connection)
         return connection
+
+
+def _callback_issuer(profile: Profile) -> str | None:
+    """What `iss` of the callback must be (RFC 9207 §2.4); None where it differs by tenant."""
+    issuer = profile.metadata.issuer if profile.metadata is not None else profile.issuer
+    return None if issuer is None or "{" in issuer else issuer
 
 
 def _extra_parameters(profile: Profile, grant: Grant | None) -> dict[str, str]:

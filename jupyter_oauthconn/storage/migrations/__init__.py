@@ -6,6 +6,8 @@ alone; one that changes the meaning of what is there raises it, and older packag
 
 from __future__ import annotations
 
+import re
+from importlib.metadata import version
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -13,7 +15,7 @@ import sqlalchemy as sa
 from jupyter_oauthconn.errors import StorageError
 
 from ..database import Database
-from ..tables import HEAD, READABLE_FROM, VERSION, store_meta
+from ..tables import HEAD, READABLE_FROM, store_meta
 
 #: Any number, the same in every version: what processes on PostgreSQL queue for.
 _LOCK = 7_160_221_904
@@ -29,7 +31,6 @@ def migrate(connection: sa.Connection, database: Database) -> None:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
     revision = current_revision(connection)
     if revision == HEAD:
-        _check_readable(connection, database)
         return
     # imported here because it takes longer than opening a store that is up to date
     from alembic import command
@@ -60,14 +61,16 @@ def current_revision(connection: sa.Connection) -> str | None:
 
 def _check_readable(connection: sa.Connection, database: Database) -> None:
     query = sa.select(store_meta.c.value).where(store_meta.c.key == "readable_from")
-    oldest = connection.execute(query).scalar() or READABLE_FROM
-    if _numbers(oldest) > _numbers(VERSION):
+    oldest = connection.execute(query).scalar_one()
+    own = version("jupyter-oauthconn")
+    if _numbers(oldest) > _numbers(own):
         raise StorageError(
             f"{database.place[0].upper()}{database.place[1:]} needs jupyter-oauthconn {oldest} "
-            f"or newer; this is {VERSION}.",
+            f"or newer; this is {own}.",
             hint="pip install --upgrade jupyter-oauthconn",
         )
 
 
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".") if part.isdigit())
+def _numbers(text: str) -> tuple[int, ...]:
+    # pre-releases count as their release
+    return tuple(int(part) for part in re.findall(r"\d+", text)[:3])

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from jupyter_oauthconn.errors import MissingKeyError
 
-from ..files import keep_private, write_private
+from ..files import write_private
 from .values import KEY_BYTES
 
 _HINT = (
@@ -68,7 +68,6 @@ class KeyRing:
         """Raises `MissingKeyError`: the file is missing, unreadable, or a key in it is short."""
         wrapper = wrapper or FileModeWrapper()
         active, keys = _read(path, wrapper)
-        keep_private(path)
         return cls(path, active, keys, wrapper)
 
     @classmethod
