@@ -22,7 +22,11 @@ assert _WHEEL is not None
 assert _WHEEL.submodule_search_locations is not None
 _BIN = Path(_WHEEL.submodule_search_locations[0]) / "pginstall" / "bin"
 _UNPRIVILEGED = "nobody"
-_OPTIONS = "-c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c shared_buffers=16MB"
+#: fsync off: what a crashed server has written is in the kernel's cache, so nothing is lost here.
+_OPTIONS = (
+    "-c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c shared_buffers=16MB "
+    "-c fsync=off"
+)
 
 
 @dataclass

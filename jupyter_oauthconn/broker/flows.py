@@ -18,6 +18,7 @@ from jupyter_oauthconn.errors import (
 )
 from jupyter_oauthconn.model import (
     Authorization,
+    AuthorizationState,
     ClientRegistration,
     Connection,
     Flow,
@@ -91,8 +92,10 @@ class Flows:
                 self._owner, client.name, parameters, browser=browser
             )
         finally:
-            with self._lock:
-                self._pasted.pop(id, None)
+            # after an address of an earlier sign-in this one still waits for its own
+            if self._service.sign_ins.read(self._owner, id).state is not AuthorizationState.PENDING:
+                with self._lock:
+                    self._pasted.pop(id, None)
 
     def close(self) -> None:
         """Ends everything that waits in this process; a sign-in without its page cannot end."""

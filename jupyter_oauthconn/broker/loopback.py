@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass
 from http.server import ThreadingHTTPServer
 from urllib.parse import SplitResult, urlencode
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from jupyter_oauthconn.errors import ConfigurationError, OAuthConnError
 from jupyter_oauthconn.model import Authorization, ClientRegistration
@@ -24,6 +24,7 @@ from jupyter_oauthconn.service.token_service import TokenService
 
 #: The site stays a moment after the last sign-in, for the page that says how it ended.
 _LINGER_SECONDS = 5.0
+_MOST_FAILURES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class LoopbackSite:
         self.port: int = sockets[0].getsockname()[1]
         self.origin = f"http://{host}:{self.port}"
         self._hosted: dict[str, Hosted] = {}
+        self._failures: dict[str, OAuthConnError] = {}
         self._lock = threading.Lock()
         self._ended = threading.Event()
         handler = handler_for(self)
@@ -97,6 +99,19 @@ class LoopbackSite:
             return next(
                 (one.client for one in self._hosted.values() if one.callback_path == path), None
             )
+
+    def keep_failure(self, error: OAuthConnError) -> str:
+        """Keeps why a callback was refused for the page that says so; returns its address."""
+        key = uuid4().hex
+        with self._lock:
+            self._failures[key] = error
+            while len(self._failures) > _MOST_FAILURES:
+                del self._failures[next(iter(self._failures))]
+        return f"{self.origin}/oauthconn/refused?{urlencode({'why': key})}"
+
+    def failure(self, key: str) -> OAuthConnError | None:
+        with self._lock:
+            return self._failures.get(key)
 
     def _keep(self) -> None:
         """Renews the hold on pending sign-ins, and ends the site after the last of them."""

@@ -38,6 +38,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(400, pages.failed_page("This address is not served here.", ""))
         elif parts.path.startswith("/oauthconn/connect/"):
             self._outcome(parse_qs(parts.query).get("start", [""])[0])
+        elif parts.path == "/oauthconn/refused":
+            self._refused(parse_qs(parts.query).get("why", [""])[0])
         elif (client := self.site.client_at(parts.path)) is not None:
             self._callback(client, parse_qsl(parts.query, keep_blank_values=True))
         else:
@@ -67,6 +69,9 @@ class _Handler(BaseHTTPRequestHandler):
             case "keep":
                 service.sign_ins.keep_account(owner_id, hosted.id)
                 self._redirect(self._own_page(hosted))
+            case _ if self.site.state(hosted.id).state is not AuthorizationState.PENDING:
+                # the page was opened again with the back button
+                self._redirect(self._own_page(hosted))
             case _:
                 browser = self._browser() or Secret(secrets.token_urlsafe(32))
                 address = service.sign_ins.press(
@@ -81,19 +86,26 @@ class _Handler(BaseHTTPRequestHandler):
                 self._redirect(address.reveal(), cookie)
 
     def _callback(self, client: str, parameters: list[tuple[str, str]]) -> None:
+        """Always ends at an address without the code, which would stay in the history."""
         try:
             authorization = self.site.service.sign_ins.callback(
                 self.site.owner_id, client, parameters, browser=self._browser()
             )
         except OAuthConnError as error:
-            self._answer(400, pages.failed_page(error.message, error.hint))
+            self._redirect(self.site.keep_failure(error))
             return
         hosted = self.site.by_id(authorization.id)
         if hosted is None:
             self._answer(200, pages.done_page(authorization.connection, authorization.identity))
         else:
-            # to an address without the code, which would stay in the browser's history
             self._redirect(self._own_page(hosted))
+
+    def _refused(self, key: str) -> None:
+        error = self.site.failure(key)
+        if error is None:
+            self._unknown()
+        else:
+            self._answer(400, pages.failed_page(error.message, error.hint))
 
     def _outcome(self, key: str) -> None:
         hosted = self.site.by_key(key)

@@ -10,6 +10,7 @@ stderr. No option takes a secret: arguments are seen by every program of the mac
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -23,6 +24,10 @@ from .output import DONE, FAILED, PERSON_NEEDED, complain
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit code. `arguments` None: those of the process."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # a terminal that cannot show ✓ shows ?, not a traceback
+            stream.reconfigure(errors="replace")
     call = Call(parser().parse_args(arguments))
     try:
         code = call.run()

@@ -30,9 +30,8 @@ def add_commands(commands: Commands) -> None:
 
 
 def _token(call: Call) -> int:
-    now = datetime.now(UTC)
     token = call.broker.access_token(call.name, min_validity=call.arguments.min_validity)
-    call.show(wire.token_json(token, now=now), token.reveal)
+    call.show(wire.token_json(token, now=datetime.now(UTC)), token.reveal)
     return DONE
 
 

@@ -9,9 +9,11 @@ from jupyter_oauthconn.errors import InvalidNameError
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 #: Verbs of `%connect`, today's and tomorrow's: a connection of that name could not be reached.
-RESERVED = frozenset(
-    ["list", "help", "add", "new", "edit", "login", "logout", "auth", "reauth", "authorize", "authenticate", "status", "test", "check", "ensure", "revoke", "rm", "share", "use", "doctor", "history", "events", "scan", "run", "export", "import", "practice"]
-)
+RESERVED = frozenset({
+    "list", "help", "add", "new", "edit", "login", "logout", "auth", "reauth", "authorize",
+    "authenticate", "status", "test", "check", "ensure", "revoke", "rm", "share", "use", "doctor",
+    "history", "events", "scan", "run", "export", "import", "practice",
+})  # fmt: skip
 
 
 def check_name(name: str, kind: str) -> str:

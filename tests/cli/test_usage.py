@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -95,6 +96,15 @@ def test_starts_without_libraries(arguments: list[str]) -> None:
     loaded = set(ended.stderr.splitlines()[-1].split())
     foreign = {"sqlalchemy", "alembic", "cryptography", "authlib", "joserfc", "httpx2", "tornado"}
     assert not loaded & (foreign | {"IPython", "jupyter_core", "jupyter_server", "traitlets"})
+
+
+def test_a_terminal_of_another_encoding(home: Path) -> None:
+    environ = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    ended = subprocess.run(
+        [sys.executable, "-m", "jupyter_oauthconn", "doctor"],
+        capture_output=True, text=True, check=True, env=environ,
+    )  # fmt: skip
+    assert ended.stdout.startswith("? ok")
 
 
 def test_module_and_script_are_the_same() -> None:

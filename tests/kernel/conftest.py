@@ -57,6 +57,11 @@ class Kernel:
     def run(self, code: str, *, allow_stdin: bool = False) -> tuple[list[dict[str, Any]], dict]:
         return self.finish(self.start(code, allow_stdin=allow_stdin))
 
+    def run_aside(self, code: str) -> None:
+        """Runs code beside a cell that waits: the control channel is served all the time."""
+        content = {"code": code}
+        self.client.control_channel.send(self.client.session.msg("fake_service", content=content))
+
     def until(self, request: str, kind: str, timeout: float = 20) -> dict[str, Any]:
         """The first message of that kind from a cell that still runs."""
         while True:
@@ -87,22 +92,29 @@ from fake_broker import FakeBroker
 import jupyter_oauthconn as oc
 broker = FakeBroker("sales", "fresh")
 oc.use(broker)
+# a front end's thread plays the person: `fake_service` messages run beside a waiting cell
+kernel_app = get_ipython().kernel
+async def _aside(stream, ident, message):
+    exec(message["content"]["code"], globals())
+kernel_app.control_handlers["fake_service"] = _aside
 %load_ext jupyter_oauthconn
 """
 
 
 @pytest.fixture(scope="module")
-def running_kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+def running_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """IPython's folder in the kernel: its history is in there."""
+    return tmp_path_factory.mktemp("ipython")
+
+
+@pytest.fixture(scope="module")
+def running_kernel(running_home: Path) -> Iterator[Kernel]:
     from jupyter_client.manager import start_new_kernel
 
     patch = pytest.MonkeyPatch()
-    home = tmp_path_factory.mktemp("ipython")
-    patch.setenv("IPYTHONDIR", str(home))
+    patch.setenv("IPYTHONDIR", str(running_home))
     patch.delenv("JUPYTER_OAUTHCONN_INTERACTION", raising=False)
-    manager, client = start_new_kernel(
-        kernel_name="python3", kernel_cmd=[sys.executable, "-m", "ipykernel_launcher", "-f",
-                                           "{connection_file}"]
-    )
+    manager, client = start_new_kernel(kernel_name="python3")
     try:
         yield Kernel(client, manager)
     finally:

@@ -202,9 +202,9 @@ class LifeOfAGrant(RuleBasedStateMachine):
         self.grants.spool(mine.claim, self.tokens(mine.answer))
         self.grants.replay_spool()
         now = self.read()
-        if now is not None and now.id == mine.claim.grant.id:
-            if self.is_of_present_sign_in(mine.claim):
-                self.given.add(mine.answer)
+        same = now is not None and now.id == mine.claim.grant.id
+        if same and self.is_of_present_sign_in(mine.claim):
+            self.given.add(mine.answer)
         del self.processes[process]
 
     @rule(seconds=st.sampled_from([1, 61, 3600]))

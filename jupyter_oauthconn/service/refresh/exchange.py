@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from jupyter_oauthconn.catalog import Rotation
@@ -108,6 +108,9 @@ class Exchange:
             self._spare_old_token(renewal)
         try:
             return self._present(renewal, claim.refresh_token)
+        except InvalidClientError as error:
+            seen = replace(claim.grant, last_error=last_error(error, claim.claimed_at))
+            raise client_refused(connection, seen) from None
         except ProviderRejectedError as error:
             if kind_of(error) is not Kind.PERMANENT:
                 raise

@@ -20,7 +20,7 @@ def account_of(
     profiles: Profiles,
     transport: Transport,
     *,
-    nonce: Secret,
+    nonce: Secret | None,
     now: datetime,
 ) -> tuple[str | None, str | None]:
     """Subject and label (e-mail, user name …) of the account, each None where nobody tells.
@@ -38,7 +38,7 @@ def account_of(
                 answer.id_token,
                 metadata=metadata,
                 client_id=profile.client.client_id,
-                nonce=nonce if nonce else None,
+                nonce=nonce,
                 secret=credentials.secret,
                 now=now,
                 typed_host=profile.is_typed(metadata.jwks_uri or ""),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -22,10 +22,8 @@ from jupyter_oauthconn.model import (
     Authorization,
     AuthorizationState,
     Connection,
-    Event,
     Flow,
     Grant,
-    NewTokens,
     PendingAuthorization,
     Secret,
     TokenAnswer,
@@ -34,16 +32,12 @@ from jupyter_oauthconn.model import (
 from jupyter_oauthconn.protocol import (
     Transport,
     authorization_request,
-    code_request,
-    validate_callback,
-    validate_token_answer,
 )
 from jupyter_oauthconn.storage import AuthorizationRow, Store
 
 from ..profile import Profile, Profiles
-from ..refresh import last_error, new_tokens
-from ..revocation import revoke_at_provider
-from .account import account_of
+from ..refresh import last_error
+from .new_grants import NewGrants, record_sign_in
 from .redirect_uris import redirect_uri_for
 
 #: A sign-in whose process does not say so for this time is taken over by the next one.
@@ -76,9 +70,8 @@ class SignIns:
     ) -> None:
         self._store = store
         self._profiles = profiles
-        self._transport = transport
+        self._new_grants = NewGrants(store, profiles, transport, margin=margin)
         self._lifetime = lifetime
-        self._margin = margin
 
     def start(
         self,
@@ -136,6 +129,9 @@ class SignIns:
 
         Returns:
             The authorization server's address to send the browser to.
+
+        Raises:
+            AuthorizationExpiredError: it has ended; nobody is sent anywhere.
         """
         self._row(owner_id, id)
         profile = self._profiles.of(connection)
@@ -163,9 +159,13 @@ class SignIns:
             iss_required=profile.metadata is not None
             and profile.metadata.authorization_response_iss_parameter_supported,
         )
-        self._store.authorizations.press(
+        pressed = self._store.authorizations.press(
             id, pending, state_hash=_digest(request.state), browser_hash=_digest(browser)
         )
+        if not pressed:
+            raise AuthorizationExpiredError(
+                "This sign-in has ended already.", hint="Look at the connection's status first."
+            )
         return request.url
 
     def callback(
@@ -202,8 +202,17 @@ class SignIns:
                 )
             profile = self._profiles.of(connection)
             issued_at = self._store.now()
-            answer = self._exchange_code(pending, profile, parameters)
-            return self._store_grant(pending, profile, connection, answer, issued_at)
+            answer = self._new_grants.exchange_code(pending, profile, parameters)
+            self._new_grants.store(
+                owner_id,
+                pending.id,
+                profile,
+                answer,
+                requested_scope=pending.requested_scope,
+                nonce=pending.nonce,
+                issued_at=issued_at,
+            )
+            return self.read(owner_id, pending.id)
         except OAuthConnError as error:
             self._refuse(row, error)
             raise
@@ -212,17 +221,8 @@ class SignIns:
         """Another account than before is what the person wants."""
         row = self._row(owner_id, id)
         held = self._store.authorizations.release_tokens(id)
-        connection = self._connection(owner_id, row)
         if held is not None:
-            self._put(
-                owner_id,
-                connection,
-                held.tokens,
-                requested_scope=held.requested_scope,
-                identity=held.identity,
-                subject=held.subject,
-            )
-            self._store.authorizations.finish(id, AuthorizationState.DONE, identity=held.identity)
+            self._new_grants.write(owner_id, id, self._connection(owner_id, row), held)
         return self.read(owner_id, id)
 
     def keep_account(self, owner_id: UUID, id: UUID) -> Authorization:
@@ -230,9 +230,7 @@ class SignIns:
         row = self._row(owner_id, id)
         held = self._store.authorizations.release_tokens(id)
         if held is not None:
-            profile = self._profiles.of(self._connection(owner_id, row))
-            credentials = self._profiles.credentials(profile.client)
-            revoke_at_provider(self._transport, profile, credentials, held.tokens)
+            self._new_grants.discard(self._connection(owner_id, row), held)
             self._refuse(
                 row,
                 AccessDeniedError(
@@ -257,121 +255,25 @@ class SignIns:
         issued_at: datetime,
     ) -> Authorization:
         """Ends a sign-in whose answer came without a callback (RFC 8628)."""
-        row = self._row(owner_id, id)
+        self._row(owner_id, id)
         profile = self._profiles.of(connection)
-        pending = PendingAuthorization(
-            id=row.authorization.id,
-            owner_id=owner_id,
-            connection_id=connection.id,
-            client_id=profile.client.id,
-            redirect_uri="",
-            issuer=profile.issuer,
-            token_endpoint=profile.token_endpoint,
-            requested_scope=profile.scope,
-            code_verifier=Secret(""),
-            nonce=Secret(""),
-        )
-        return self._store_grant(pending, profile, connection, answer, issued_at)
-
-    def _exchange_code(
-        self,
-        pending: PendingAuthorization,
-        profile: Profile,
-        parameters: Sequence[tuple[str, str]],
-    ) -> TokenAnswer:
-        rules = profile.entry.token_answer
-        came_back = validate_callback(
-            parameters,
-            issuer=pending.issuer,
-            iss_required=pending.iss_required,
-            keep=profile.entry.callback_keep,
-        )
-        request = code_request(
-            endpoint=pending.token_endpoint,
-            credentials=self._profiles.credentials(profile.client),
-            code=came_back.code,
-            redirect_uri=pending.redirect_uri,
-            code_verifier=pending.code_verifier,
-        )
-        answer = self._transport.send(request, typed_host=profile.is_typed(request.url))
-        validated = validate_token_answer(
-            answer,
-            keep=rules.keep,
-            accept_form=rules.accept_form,
-            error_with_status_200=rules.error_with_status_200,
-        )
-        return _with_extra(validated, came_back.extra)
-
-    def _store_grant(
-        self,
-        pending: PendingAuthorization,
-        profile: Profile,
-        connection: Connection,
-        answer: TokenAnswer,
-        issued_at: datetime,
-    ) -> Authorization:
-        subject, identity = account_of(
-            answer, profile, self._profiles, self._transport, nonce=pending.nonce, now=issued_at
-        )
-        tokens = new_tokens(answer, profile, issued_at=issued_at, margin=self._margin)
-        before = self._store.grants.read(pending.owner_id, connection.id)
-        if before is not None and _other_account(before, subject, identity):
-            self._store.authorizations.hold_tokens(
-                pending.id,
-                tokens,
-                identity=identity,
-                subject=subject,
-                requested_scope=pending.requested_scope,
-            )
-            return self.read(pending.owner_id, pending.id)
-        self._put(
-            pending.owner_id,
-            connection,
-            tokens,
-            requested_scope=pending.requested_scope,
-            identity=identity,
-            subject=subject,
-        )
-        self._store.authorizations.finish(pending.id, AuthorizationState.DONE, identity=identity)
-        return self.read(pending.owner_id, pending.id)
-
-    def _put(
-        self,
-        owner_id: UUID,
-        connection: Connection,
-        tokens: NewTokens,
-        *,
-        requested_scope: str,
-        identity: str | None,
-        subject: str | None,
-    ) -> None:
-        self._store.grants.put(
+        self._new_grants.store(
             owner_id,
-            connection.id,
-            tokens,
-            requested_scope=requested_scope,
-            identity=identity,
-            subject=subject,
+            id,
+            profile,
+            answer,
+            requested_scope=profile.scope,
+            nonce=None,
+            issued_at=issued_at,
         )
-        self._record(owner_id, connection, "ok")
+        return self.read(owner_id, id)
 
     def _refuse(self, row: AuthorizationRow, error: OAuthConnError) -> None:
         now = self._store.now()
         self._store.authorizations.finish(
             row.authorization.id, AuthorizationState.REFUSED, error=last_error(error, now)
         )
-        self._record(row.owner_id, self._connection(row.owner_id, row), error.code)
-
-    def _record(self, owner_id: UUID, connection: Connection, outcome: str) -> None:
-        self._store.journal.add(
-            Event(
-                kind="connected",
-                outcome=outcome,
-                owner=str(owner_id),
-                client=connection.client,
-                connection=connection.name,
-            )
-        )
+        record_sign_in(self._store, row.owner_id, self._connection(row.owner_id, row), error.code)
 
     def _row(self, owner_id: UUID, id: UUID) -> AuthorizationRow:
         row = self._store.authorizations.read(owner_id, id)
@@ -401,16 +303,6 @@ def _extra_parameters(profile: Profile, grant: Grant | None) -> dict[str, str]:
         # OpenID Connect Core §3.1.2.1: proposes the account of the time before
         extra.setdefault("login_hint", grant.identity)
     return extra
-
-
-def _other_account(before: Grant, subject: str | None, identity: str | None) -> bool:
-    if before.subject is not None and subject is not None:
-        return before.subject != subject
-    return before.identity is not None and identity is not None and before.identity != identity
-
-
-def _with_extra(answer: TokenAnswer, extra: Mapping[str, str]) -> TokenAnswer:
-    return replace(answer, extra={**extra, **answer.extra}) if extra else answer
 
 
 def _digest(value: Secret) -> bytes:

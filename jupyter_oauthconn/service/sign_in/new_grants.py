@@ -1,0 +1,151 @@
+"""The last part of a sign-in: from the provider's answer to a stored grant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from jupyter_oauthconn.model import (
+    AuthorizationState,
+    Connection,
+    Event,
+    Grant,
+    PendingAuthorization,
+    Secret,
+    TokenAnswer,
+)
+from jupyter_oauthconn.protocol import (
+    Transport,
+    code_request,
+    validate_callback,
+    validate_token_answer,
+)
+from jupyter_oauthconn.storage import HeldTokens, Store
+
+from ..profile import Profile, Profiles
+from ..refresh import new_tokens
+from ..revocation import revoke_at_provider
+from .account import account_of
+
+
+class NewGrants:
+    """Exchanges codes and writes grants."""
+
+    def __init__(
+        self, store: Store, profiles: Profiles, transport: Transport, *, margin: timedelta
+    ) -> None:
+        self._store = store
+        self._profiles = profiles
+        self._transport = transport
+        self._margin = margin
+
+    def exchange_code(
+        self,
+        pending: PendingAuthorization,
+        profile: Profile,
+        parameters: Sequence[tuple[str, str]],
+    ) -> TokenAnswer:
+        """Judges the authorization response, then sends its code to the endpoint that was stored
+        with the flow (RFC 6749 §4.1.3), whatever the configuration says by now."""
+        rules = profile.entry.token_answer
+        came_back = validate_callback(
+            parameters,
+            issuer=pending.issuer,
+            iss_required=pending.iss_required,
+            keep=profile.entry.callback_keep,
+        )
+        request = code_request(
+            endpoint=pending.token_endpoint,
+            credentials=self._profiles.credentials(profile.client),
+            code=came_back.code,
+            redirect_uri=pending.redirect_uri,
+            code_verifier=pending.code_verifier,
+        )
+        answer = self._transport.send(request, typed_host=profile.is_typed(request.url))
+        validated = validate_token_answer(
+            answer,
+            keep=rules.keep,
+            accept_form=rules.accept_form,
+            error_with_status_200=rules.error_with_status_200,
+        )
+        return replace(validated, extra={**came_back.extra, **validated.extra})
+
+    def store(
+        self,
+        owner_id: UUID,
+        authorization_id: UUID,
+        profile: Profile,
+        answer: TokenAnswer,
+        *,
+        requested_scope: str,
+        nonce: Secret | None,
+        issued_at: datetime,
+    ) -> None:
+        """Writes the grant and ends the sign-in; another account than before is only held.
+
+        Raises:
+            InvalidIDTokenError: nothing was written.
+        """
+        connection = profile.connection
+        subject, identity = account_of(
+            answer, profile, self._profiles, self._transport, nonce=nonce, now=issued_at
+        )
+        tokens = new_tokens(answer, profile, issued_at=issued_at, margin=self._margin)
+        before = self._store.grants.read(owner_id, connection.id)
+        if before is not None and _other_account(before, subject, identity):
+            self._store.authorizations.hold_tokens(
+                authorization_id,
+                tokens,
+                identity=identity,
+                subject=subject,
+                requested_scope=requested_scope,
+            )
+            return
+        held = HeldTokens(
+            tokens=tokens, identity=identity, subject=subject, requested_scope=requested_scope
+        )
+        self.write(owner_id, authorization_id, connection, held)
+
+    def write(
+        self, owner_id: UUID, authorization_id: UUID, connection: Connection, held: HeldTokens
+    ) -> None:
+        """The grant itself, then the end of the sign-in that whoever waits for it sees."""
+        self._store.grants.put(
+            owner_id,
+            connection.id,
+            held.tokens,
+            requested_scope=held.requested_scope,
+            identity=held.identity,
+            subject=held.subject,
+        )
+        self._store.authorizations.finish(
+            authorization_id, AuthorizationState.DONE, identity=held.identity
+        )
+        record_sign_in(self._store, owner_id, connection, "ok")
+
+    def discard(self, connection: Connection, held: HeldTokens) -> None:
+        """Tokens of an account that was not wanted must not stay alive."""
+        profile = self._profiles.of(connection)
+        credentials = self._profiles.credentials(profile.client)
+        revoke_at_provider(self._transport, profile, credentials, held.tokens)
+
+
+def record_sign_in(store: Store, owner_id: UUID, connection: Connection, outcome: str) -> None:
+    """Writes how a sign-in ended into the history."""
+    store.journal.add(
+        Event(
+            kind="connected",
+            outcome=outcome,
+            owner=str(owner_id),
+            client=connection.client,
+            connection=connection.name,
+        )
+    )
+
+
+def _other_account(before: Grant, subject: str | None, identity: str | None) -> bool:
+    if before.subject is not None and subject is not None:
+        return before.subject != subject
+    return before.identity is not None and identity is not None and before.identity != identity

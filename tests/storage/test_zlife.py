@@ -1,0 +1,251 @@
+"""The life of a grant against the strictest provider, step by step, as hypothesis finds them.
+
+The provider spends a refresh token at its first use and ends the whole grant at a second one.
+Three processes refresh through one store; each may be overtaken, crash, or lose its answer.
+"""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import tempfile
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import sqlalchemy as sa
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from jupyter_oauthconn.model import Attempt, Claim, GrantState, NewTokens, Reason, Secret
+from jupyter_oauthconn.storage import Store, tables
+from jupyter_oauthconn.storage.sealing import Place
+from tests.storage.conftest import Clock, World, build_world
+
+LEASE = timedelta(seconds=60)
+processes = st.integers(0, 2)
+
+
+@dataclass
+class Provider:
+    """What the authorization server knows of one grant."""
+
+    numbers: itertools.count = field(default_factory=itertools.count)
+    spent: set[str] = field(default_factory=set)
+
+    def sign_in(self) -> str:
+        return f"refresh-{next(self.numbers)}"
+
+    def refresh(self, token: str) -> str | None:
+        if token in self.spent:
+            return None
+        self.spent.add(token)
+        return f"refresh-{next(self.numbers)}"
+
+
+@dataclass
+class Process:
+    """One refresh under way, and the answer that it has in hand."""
+
+    claim: Claim
+    sent: bool = False
+    answer: str | None = None
+
+
+class LifeOfAGrant(RuleBasedStateMachine):
+    world: World
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp())
+        self.clock = Clock()
+        self.world = build_world(
+            lambda: Store.open(home=self.folder / "home", clock=self.clock), self.clock
+        )
+        self.grants = self.world.store.grants
+        self.provider = Provider()
+        self.processes: dict[int, Process] = {}
+        # refresh tokens of the present sign-in that the store was given
+        self.given: set[str] = set()
+
+    def teardown(self) -> None:
+        self.world.store.close()
+        shutil.rmtree(self.folder)
+
+    def read(self):
+        return self.grants.read(self.world.owner, self.world.connection.id)
+
+    def tokens(self, refresh: str) -> NewTokens:
+        now = self.clock()
+        return NewTokens(
+            access_token=Secret(f"access of {refresh}"),
+            refresh_token=Secret(refresh),
+            token_type="Bearer",
+            issued_at=now,
+            expires_at=now + timedelta(hours=1),
+            refresh_at=now,
+            refresh_expires_at=None,
+            scope="",
+        )
+
+    @rule()
+    def sign_in(self) -> None:
+        refresh = self.provider.sign_in()
+        self.grants.put(
+            self.world.owner,
+            self.world.connection.id,
+            self.tokens(refresh),
+            requested_scope="",
+            identity=None,
+            subject=None,
+        )
+        self.given = {refresh}
+
+    @precondition(lambda self: self.read() is not None)
+    @rule(process=processes)
+    def claim(self, process: int) -> None:
+        grant = self.read()
+        claim = self.grants.claim(grant.id, generation=grant.generation, lease=LEASE)
+        if claim is None:
+            alive = grant.lease_until is not None and grant.lease_until > self.clock()
+            assert alive or grant.state is not GrantState.ACTIVE
+            return
+        assert grant.state is GrantState.ACTIVE, "dead, so silent"
+        assert not any(
+            one.claim.grant.id == grant.id
+            and one.claim.grant.generation == grant.generation
+            and one.claim.lease_until > self.clock()
+            for one in self.processes.values()
+        ), "at most one refresh is under way"
+        token = claim.refresh_token.reveal()
+        # a token that was presented before is handed out again only with a warning
+        assert token not in self.provider.spent or claim.previous is Attempt.SENT
+        self.processes[process] = Process(claim)
+
+    def holder(self, process: int) -> Process | None:
+        return self.processes.get(process)
+
+    @rule(process=processes)
+    def send(self, process: int) -> None:
+        mine = self.holder(process)
+        if mine is None or mine.sent or not self.grants.mark_sent(mine.claim):
+            return
+        mine.sent = True
+        token = mine.claim.refresh_token.reveal()
+        mine.answer = self.provider.refresh(token)
+        if mine.answer is None:
+            self.invalid_grant(process, mine)
+
+    def invalid_grant(self, process: int, mine: Process) -> None:
+        while (candidate := self.grants.next_candidate(mine.claim.grant.id)) is not None:
+            self.grants.use_candidate(candidate.id)
+            token = candidate.refresh_token.reveal()
+            assert token not in self.provider.spent, "a candidate was never presented"
+            assert token in self.given, "a candidate is of the present sign-in"
+            mine.answer = self.provider.refresh(token)
+            return
+        grant = self.read()
+        if grant is not None and grant.id == mine.claim.grant.id:
+            self.grants.require_reauthorization(
+                grant.id,
+                generation=mine.claim.grant.generation,
+                reason=Reason.REVOKED,
+                error=None,
+            )
+        del self.processes[process]
+
+    @rule(process=processes, acknowledged=st.booleans())
+    def save(self, process: int, acknowledged: bool) -> None:
+        mine = self.holder(process)
+        if mine is None or mine.answer is None:
+            return
+        before = self.read()
+        saved = self.grants.save(mine.claim, self.tokens(mine.answer))
+        if saved and not acknowledged:
+            assert self.grants.save(mine.claim, self.tokens(mine.answer))
+        after = self.read()
+        if saved:
+            assert after.generation == before.generation + 1
+            assert after.token.reveal() == f"access of {mine.answer}"
+            self.given.add(mine.answer)
+        else:
+            assert after == before, "who was overtaken changes nothing"
+            kept = self.grants.keep_candidate(mine.claim, None, Secret(mine.answer))
+            assert kept is (after is not None and after.id == mine.claim.grant.id)
+            if kept and self.is_of_present_sign_in(mine.claim):
+                self.given.add(mine.answer)
+        del self.processes[process]
+
+    def is_of_present_sign_in(self, claim: Claim) -> bool:
+        query = sa.select(tables.grants.c.sign_in_generation)
+        with self.world.store.database.reading() as connection:
+            return connection.execute(query).scalar_one() <= claim.grant.generation
+
+    @rule(process=processes)
+    def crash(self, process: int) -> None:
+        self.processes.pop(process, None)
+
+    @rule(process=processes)
+    def give_back(self, process: int) -> None:
+        mine = self.holder(process)
+        if mine is not None and not mine.sent:
+            self.grants.release(mine.claim)
+            del self.processes[process]
+
+    @rule(process=processes)
+    def spool(self, process: int) -> None:
+        """The process ends with its answer in the spool; the store is opened again."""
+        mine = self.holder(process)
+        if mine is None or mine.answer is None:
+            return
+        self.grants.spool(mine.claim, self.tokens(mine.answer))
+        self.grants.replay_spool()
+        now = self.read()
+        same = now is not None and now.id == mine.claim.grant.id
+        if same and self.is_of_present_sign_in(mine.claim):
+            self.given.add(mine.answer)
+        del self.processes[process]
+
+    @rule(seconds=st.sampled_from([1, 61, 3600]))
+    def time_passes(self, seconds: int) -> None:
+        self.clock.pass_(timedelta(seconds=seconds))
+
+    @rule()
+    def revoke(self) -> None:
+        taken = {
+            one.tokens.refresh_token.reveal()
+            for one in self.grants.take(self.world.owner, self.world.connection.id)
+        }
+        assert self.given - self.provider.spent <= taken, "all that may live is revoked"
+        self.given = set()
+        assert self.read() is None
+
+    @invariant()
+    def the_newest_unspent_refresh_token_is_within_reach(self) -> None:
+        assert self.given - self.provider.spent <= self.stored()
+
+    def stored(self) -> set[str]:
+        """Every refresh token that the store would present one day."""
+        sealer = self.world.store.sealer
+        with self.world.store.database.reading() as connection:
+            rows = connection.execute(sa.select(tables.grants)).all()
+            candidates = connection.execute(
+                sa.select(tables.refresh_candidates).where(
+                    tables.refresh_candidates.c.used_at.is_(None)
+                )
+            ).all()
+        found = set()
+        for row in rows:
+            place = Place("grants", "refresh_sealed", row.id, row.owner_id, row.generation)
+            found.add(sealer.unseal(row.refresh_sealed, place).reveal())
+        for one in candidates:
+            place = Place(
+                "refresh_candidates", "refresh_sealed", one.id, self.world.owner, one.generation
+            )
+            found.add(sealer.unseal(one.refresh_sealed, place).reveal())
+        return found
+
+
+LifeOfAGrant.TestCase.settings = settings(max_examples=600, stateful_step_count=50, deadline=None)
+test_the_life_of_a_grant = LifeOfAGrant.TestCase
