@@ -159,3 +159,6 @@ class Registry(Protocol):
 
 class TokenServiceBroker(Broker, Registry, Protocol):
     """Both, as `LocalBroker` is."""
+
+    def close(self) -> None:
+        """Ends what waits here; whatever is under way is finished and saved first."""

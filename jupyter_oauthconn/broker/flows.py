@@ -24,8 +24,8 @@ from jupyter_oauthconn.model import (
     Flow,
     Secret,
 )
-from jupyter_oauthconn.service.device import DeviceSignIn
 from jupyter_oauthconn.service.sign_in import loopback_redirect_uris
+from jupyter_oauthconn.service.sign_in.device import DeviceSignIn
 from jupyter_oauthconn.service.token_service import TokenService
 
 from .loopback import Hosted, LoopbackSite, bind, host_of, loopback_uris

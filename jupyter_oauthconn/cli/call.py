@@ -54,9 +54,8 @@ class Call:
 
     def _close(self) -> None:
         # what is opened in this process is also saved and closed here; a remote one has no end
-        close = getattr(self.__dict__.get("broker"), "close", None)
-        if close is not None:
-            close()
+        if "broker" in self.__dict__:
+            self.broker.close()
 
     @property
     def name(self) -> str:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     import requests
 
 
+_WAKE_SECONDS = 0.2
+
+
 def connect(
     name: str,
     *,
@@ -170,7 +173,11 @@ class Connection:
         run = contextvars.copy_context().run
         threading.Thread(target=run, args=(work,), name=f"token of {self.name}", daemon=True).start()
         try:
-            return await answer
+            while not answer.done():
+                # ipykernel's handler of an interrupt queues a callback without waking the loop:
+                # only a loop that wakes by itself sees that it shall cancel this cell
+                await asyncio.wait({answer}, timeout=_WAKE_SECONDS)
+            return answer.result()
         finally:
             patience.stop.set()
 

@@ -30,7 +30,6 @@ class Settings:
         home: folder of database and keys; None: `<jupyter data dir>/oauthconn`.
         database_url: SQLAlchemy URL; None: the SQLite file in `home`.
         client_management_enabled: may administrators register OAuth clients here.
-        allow_user_clients: may people who are not administrators register their own.
         public_url: address under which browsers reach the service.
         catalog_paths: folders with further provider entries (TOML).
         allowed_private_hosts: hosts in private networks that providers may live on.
@@ -38,12 +37,12 @@ class Settings:
         proxy: HTTP proxy for calls to providers.
         authorization_lifetime: how long a sign-in may take.
         refresh_margin: how long before its end a token is renewed, at most.
+        audit_retention: how long the history is kept.
     """
 
     home: str | None = None
     database_url: str | None = None
     client_management_enabled: bool = True
-    allow_user_clients: bool = True
     public_url: str | None = None
     catalog_paths: tuple[str, ...] = ()
     device_flow_enabled: bool = True

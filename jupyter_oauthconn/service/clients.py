@@ -18,7 +18,6 @@ from jupyter_oauthconn.model import (
     ClientDraft,
     ClientRegistration,
     Endpoints,
-    Event,
     Reason,
     Secret,
     Settings,
@@ -28,6 +27,7 @@ from jupyter_oauthconn.model import (
 from jupyter_oauthconn.protocol import AddressGuard
 from jupyter_oauthconn.storage import Store
 
+from .history import record
 from .sign_in.redirect_uris import check_redirect_uri, usual_redirect_uris
 
 #: An edit of one of these sends people to another authorization server or as another client.
@@ -87,7 +87,7 @@ class Clients:
         client = self._store.registry.add_client(complete, actor=actor)
         if draft.client_secret is not None:
             self._store.registry.add_client_secret(client.id, draft.client_secret)
-        self._record("client_registered", client.name, actor)
+        record(self._store, "client_registered", actor, client=client.name, actor=actor)
         return self.get(client.name)
 
     def edit(
@@ -110,7 +110,7 @@ class Clients:
             self._invalidate_other_scopes(before, after)
         # whatever the provider refused may be mended by this edit
         self._store.grants.resume_client(name)
-        self._record("client_edited", name, actor)
+        record(self._store, "client_edited", actor, client=name, actor=actor)
         return client
 
     def add_secret(self, name: str, secret: Secret, *, actor: str) -> ClientRegistration:
@@ -126,7 +126,7 @@ class Clients:
             )
         self._store.registry.add_client_secret(client.id, secret)
         self._store.grants.resume_client(name)
-        self._record("client_secret_added", name, actor)
+        record(self._store, "client_secret_added", actor, client=name, actor=actor)
         return self.get(name)
 
     def remove(self, name: str, *, actor: str) -> None:
@@ -142,7 +142,7 @@ class Clients:
                 used_by=users,
             )
         self._store.registry.remove_client(name)
-        self._record("client_removed", name, actor)
+        record(self._store, "client_removed", actor, client=name, actor=actor)
 
     def _invalidate_other_scopes(
         self, before: ClientRegistration, after: ClientRegistration
@@ -187,9 +187,6 @@ class Clients:
                 self._guard.check_url(address, typed=True)
         if issuer is not None:
             self._guard.check_url(issuer, typed=True)
-
-    def _record(self, kind: str, client: str, actor: str) -> None:
-        self._store.journal.add(Event(kind=kind, client=client, owner=actor, actor=actor))
 
 
 def _auth_method(draft: ClientDraft, entry: ProviderEntry) -> AuthMethod:

@@ -19,7 +19,6 @@ from jupyter_oauthconn.model import (
     ClientRegistration,
     Connection,
     ConnectionDraft,
-    Event,
     Grant,
     NewTokens,
     Outcome,
@@ -31,6 +30,7 @@ from jupyter_oauthconn.model import (
 from jupyter_oauthconn.protocol import Transport
 from jupyter_oauthconn.storage import Store
 
+from .history import record
 from .profile import Profiles, check_scope, requested_scope
 from .revocation import revoke_at_provider
 from .statuses import status_of
@@ -89,7 +89,7 @@ class Connections:
         connection = self._store.registry.add_connection(
             owner_id, replace(draft, parameters=parameters), provider=client.provider
         )
-        self._record(owner_id, "connection_added", connection, actor)
+        record(self._store, "connection_added", owner_id, connection=connection, actor=actor)
         return self.seen(owner_id, connection.name)
 
     def edit(
@@ -115,7 +115,7 @@ class Connections:
             self._store.grants.invalidate_connection(after.id, Reason.CLIENT_CHANGED)
         elif self._asks_for_more(owner_id, after, client):
             self._store.grants.invalidate_connection(after.id, Reason.SCOPE_CHANGED)
-        self._record(owner_id, "connection_edited", after, actor)
+        record(self._store, "connection_edited", owner_id, connection=after, actor=actor)
         return self.seen(owner_id, name)
 
     def remove(self, owner_id: UUID, name: str, *, actor: str) -> None:
@@ -123,7 +123,7 @@ class Connections:
         connection = self.get(owner_id, name)
         self.revoke(owner_id, connection, actor=actor)
         self._store.registry.remove_connection(owner_id, name)
-        self._record(owner_id, "connection_removed", connection, actor)
+        record(self._store, "connection_removed", owner_id, connection=connection, actor=actor)
 
     def revoke(self, owner_id: UUID, connection: Connection, *, actor: str) -> Revocation:
         """Local tokens are gone at once, whatever the provider answers."""
@@ -135,7 +135,14 @@ class Connections:
         for one in taken:
             outcome = self._revoke_at_provider(connection, one.tokens)
         if taken:
-            self._record(owner_id, "revoked", connection, actor, outcome.at_provider.value)
+            record(
+                self._store,
+                "revoked",
+                owner_id,
+                connection=connection,
+                actor=actor,
+                outcome=outcome.at_provider.value,
+            )
         return replace(outcome, siblings=self._siblings(owner_id, connection))
 
     def _revoke_at_provider(self, connection: Connection, tokens: NewTokens) -> Revocation:
@@ -184,20 +191,6 @@ class Connections:
         pending = self._store.authorizations.pending(owner_id, connection.id) is not None
         status = status_of(connection, client, entry, grant, pending=pending, now=self._store.now())
         return replace(connection, status=status)
-
-    def _record(
-        self, owner_id: UUID, kind: str, connection: Connection, actor: str, outcome: str = "ok"
-    ) -> None:
-        self._store.journal.add(
-            Event(
-                kind=kind,
-                outcome=outcome,
-                owner=str(owner_id),
-                actor=actor,
-                client=connection.client,
-                connection=connection.name,
-            )
-        )
 
 
 def _check_fields(changes: Mapping[str, Any]) -> None:

@@ -57,6 +57,7 @@ class TokenService:
             StorageError, MissingKeyError
         """
         store = Store.open(home=home, database_url=settings.database_url)
+        store.journal.prune(store.now() - settings.audit_retention)
         return cls(settings, store, load([Path(path) for path in settings.catalog_paths]))
 
     def owner(self, kind: str, external_id: str, name: str) -> UUID:

@@ -18,13 +18,13 @@ from jupyter_oauthconn.model import (
     AccessToken,
     Connection,
     Endurance,
-    Event,
     Grant,
     GrantState,
     Reason,
 )
 from jupyter_oauthconn.storage import Store
 
+from .history import record
 from .profile import Profiles
 from .refresh import Refresher, client_refused, reauthorization_required
 
@@ -112,19 +112,11 @@ class Tokens:
         if self._released.get(grant.id) == token.generation:
             return
         self._released[grant.id] = token.generation
+        record(self._store, "token_issued", grant.owner_id, connection=connection)
         try:
             self._store.grants.touch(grant.id)
-            self._store.journal.add(
-                Event(
-                    kind="token_issued",
-                    owner=str(grant.owner_id),
-                    client=connection.client,
-                    connection=connection.name,
-                )
-            )
         except StorageError as error:
-            # a full or read-only disk must not keep a valid token from its owner
-            _log.warning("The release of a token could not be recorded: %s", error)
+            _log.warning("When a token was last used could not be noted: %s", error.message)
 
 
 def _endurance(grant: Grant, until: datetime) -> Endurance:

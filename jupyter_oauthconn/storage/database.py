@@ -163,7 +163,7 @@ def _engine(url: sa.URL) -> sa.Engine:
             hide_parameters=True,
             pool_pre_ping=True,
             pool_size=5,
-            max_overflow=15,
+            max_overflow=5,
             pool_timeout=10,
         )
     except ModuleNotFoundError:

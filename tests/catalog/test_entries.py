@@ -123,7 +123,8 @@ def test_practice() -> None:
     assert entry.auth_methods[0] is AuthMethod.NONE
     assert entry.discovery
     assert entry.loopback_hosts == ("127.0.0.1", "localhost")
-    assert entry.scopes.default == ("openid", "email", "offline_access", "sales.read")
+    assert entry.scopes.default == ("sales.read",)
+    assert entry.scopes.offline == ("offline_access",)
 
 
 def test_an_unknown_key_names_similar_ones() -> None:

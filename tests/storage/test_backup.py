@@ -119,14 +119,12 @@ def test_what_is_no_backup_changes_nothing(sqlite_world, home, tmp_path):
     assert sqlite_world.grant() == grant
 
 
-def test_postgresql_is_saved_by_its_own_tools(opener, tmp_path):
-    store: Store = opener()
-    if store.database.is_sqlite:
-        assert "keys" in backup(store, tmp_path / "copy.db")
-        return
+def test_postgresql_is_saved_by_its_own_tools(home, postgres, tmp_path):
+    store = Store.open(home=home, database_url=postgres.create_database("saving"))
     with pytest.raises(StorageError) as caught:
         backup(store, tmp_path / "copy.db")
     assert "pg_dump" in caught.value.hint
+    store.close()
 
 
 def test_a_check_counts_values_by_key_and_finds_nothing_wrong(world):

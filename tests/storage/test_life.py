@@ -1,7 +1,7 @@
 """The life of a grant against the strictest provider, step by step, as hypothesis finds them.
 
 The provider spends a refresh token at its first use and ends the whole grant at a second one.
-Three processes refresh through one store; each may be overtaken, crash, or lose its answer.
+Processes refresh through one store; each may be overtaken, crash, or lose its answer.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +17,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from jupyter_oauthconn.model import Attempt, Claim, GrantState, NewTokens, Reason, Secret
 from jupyter_oauthconn.storage import Store, tables
@@ -24,7 +25,30 @@ from jupyter_oauthconn.storage.sealing import Place
 from tests.storage.conftest import Clock, World, build_world
 
 LEASE = timedelta(seconds=60)
-processes = st.integers(0, 2)
+#: Which of those that could take the step does.
+which = st.integers(0, 3)
+
+
+def unsent(machine: LifeOfAGrant) -> list[Process]:
+    return [one for one in machine.processes if not one.sent]
+
+
+def answered(machine: LifeOfAGrant) -> list[Process]:
+    return [one for one in machine.processes if one.answer is not None]
+
+
+def when(those: Callable[[LifeOfAGrant], list[Process]]):
+    """The rule runs only when a process could take the step."""
+    return precondition(lambda machine: bool(those(machine)))
+
+
+def one_of(those: list[Process], which: int) -> Process:
+    return those[which % len(those)]
+
+
+def can_claim(machine: LifeOfAGrant) -> bool:
+    grant = machine.read()
+    return grant is not None and grant.state is GrantState.ACTIVE and len(machine.processes) < 4
 
 
 @dataclass
@@ -44,7 +68,7 @@ class Provider:
         return f"refresh-{next(self.numbers)}"
 
 
-@dataclass
+@dataclass(eq=False)
 class Process:
     """One refresh under way, and the answer that it has in hand."""
 
@@ -65,7 +89,7 @@ class LifeOfAGrant(RuleBasedStateMachine):
         )
         self.grants = self.world.store.grants
         self.provider = Provider()
-        self.processes: dict[int, Process] = {}
+        self.processes: list[Process] = []
         # refresh tokens of the present sign-in that the store was given
         self.given: set[str] = set()
 
@@ -89,6 +113,10 @@ class LifeOfAGrant(RuleBasedStateMachine):
             scope="",
         )
 
+    @initialize()
+    def first_sign_in(self) -> None:
+        self.sign_in()
+
     @rule()
     def sign_in(self) -> None:
         refresh = self.provider.sign_in()
@@ -103,8 +131,8 @@ class LifeOfAGrant(RuleBasedStateMachine):
         self.given = {refresh}
 
     @precondition(lambda self: self.read() is not None)
-    @rule(process=processes)
-    def claim(self, process: int) -> None:
+    @rule()
+    def claim(self) -> None:
         grant = self.read()
         claim = self.grants.claim(grant.id, generation=grant.generation, lease=LEASE)
         if claim is None:
@@ -116,28 +144,33 @@ class LifeOfAGrant(RuleBasedStateMachine):
             one.claim.grant.id == grant.id
             and one.claim.grant.generation == grant.generation
             and one.claim.lease_until > self.clock()
-            for one in self.processes.values()
+            for one in self.processes
         ), "at most one refresh is under way"
         token = claim.refresh_token.reveal()
         # a token that was presented before is handed out again only with a warning
         assert token not in self.provider.spent or claim.previous is Attempt.SENT
-        self.processes[process] = Process(claim)
+        self.processes.append(Process(claim))
 
-    def holder(self, process: int) -> Process | None:
-        return self.processes.get(process)
+    @precondition(can_claim)
+    @rule()
+    def take_over(self) -> None:
+        self.clock.pass_(LEASE + timedelta(seconds=1))
+        self.claim()
 
-    @rule(process=processes)
-    def send(self, process: int) -> None:
-        mine = self.holder(process)
-        if mine is None or mine.sent or not self.grants.mark_sent(mine.claim):
+    @when(unsent)
+    @rule(which=which)
+    def send(self, which: int) -> None:
+        mine = one_of(unsent(self), which)
+        if not self.grants.mark_sent(mine.claim):
+            self.processes.remove(mine)
             return
         mine.sent = True
         token = mine.claim.refresh_token.reveal()
         mine.answer = self.provider.refresh(token)
         if mine.answer is None:
-            self.invalid_grant(process, mine)
+            self.invalid_grant(mine)
 
-    def invalid_grant(self, process: int, mine: Process) -> None:
+    def invalid_grant(self, mine: Process) -> None:
         while (candidate := self.grants.next_candidate(mine.claim.grant.id)) is not None:
             self.grants.use_candidate(candidate.id)
             token = candidate.refresh_token.reveal()
@@ -153,13 +186,12 @@ class LifeOfAGrant(RuleBasedStateMachine):
                 reason=Reason.REVOKED,
                 error=None,
             )
-        del self.processes[process]
+        self.processes.remove(mine)
 
-    @rule(process=processes, acknowledged=st.booleans())
-    def save(self, process: int, acknowledged: bool) -> None:
-        mine = self.holder(process)
-        if mine is None or mine.answer is None:
-            return
+    @when(answered)
+    @rule(which=which, acknowledged=st.booleans())
+    def save(self, which: int, acknowledged: bool) -> None:
+        mine = one_of(answered(self), which)
         before = self.read()
         saved = self.grants.save(mine.claim, self.tokens(mine.answer))
         if saved and not acknowledged:
@@ -175,37 +207,37 @@ class LifeOfAGrant(RuleBasedStateMachine):
             assert kept is (after is not None and after.id == mine.claim.grant.id)
             if kept and self.is_of_present_sign_in(mine.claim):
                 self.given.add(mine.answer)
-        del self.processes[process]
+        self.processes.remove(mine)
 
     def is_of_present_sign_in(self, claim: Claim) -> bool:
         query = sa.select(tables.grants.c.sign_in_generation)
         with self.world.store.database.reading() as connection:
             return connection.execute(query).scalar_one() <= claim.grant.generation
 
-    @rule(process=processes)
-    def crash(self, process: int) -> None:
-        self.processes.pop(process, None)
+    @precondition(lambda self: self.processes)
+    @rule(which=which)
+    def crash(self, which: int) -> None:
+        self.processes.remove(one_of(self.processes, which))
 
-    @rule(process=processes)
-    def give_back(self, process: int) -> None:
-        mine = self.holder(process)
-        if mine is not None and not mine.sent:
-            self.grants.release(mine.claim)
-            del self.processes[process]
+    @when(unsent)
+    @rule(which=which)
+    def give_back(self, which: int) -> None:
+        mine = one_of(unsent(self), which)
+        self.grants.release(mine.claim)
+        self.processes.remove(mine)
 
-    @rule(process=processes)
-    def spool(self, process: int) -> None:
+    @when(answered)
+    @rule(which=which)
+    def spool(self, which: int) -> None:
         """The process ends with its answer in the spool; the store is opened again."""
-        mine = self.holder(process)
-        if mine is None or mine.answer is None:
-            return
+        mine = one_of(answered(self), which)
         self.grants.spool(mine.claim, self.tokens(mine.answer))
         self.grants.replay_spool()
         now = self.read()
         same = now is not None and now.id == mine.claim.grant.id
         if same and self.is_of_present_sign_in(mine.claim):
             self.given.add(mine.answer)
-        del self.processes[process]
+        self.processes.remove(mine)
 
     @rule(seconds=st.sampled_from([1, 61, 3600]))
     def time_passes(self, seconds: int) -> None:
@@ -247,5 +279,5 @@ class LifeOfAGrant(RuleBasedStateMachine):
         return found
 
 
-LifeOfAGrant.TestCase.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
+LifeOfAGrant.TestCase.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
 test_the_life_of_a_grant = LifeOfAGrant.TestCase

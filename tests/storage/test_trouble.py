@@ -133,14 +133,13 @@ def test_an_address_that_cannot_be_used_is_not_repeated(tmp_path, url):
     assert "database_url" in str(refused(Store.open, home=tmp_path / "home", database_url=url))
 
 
-def test_postgresql_after_a_crash_is_met_without_an_error(opener, clock, postgres, request):
-    if "sqlite" in request.node.callspec.id:
-        return
-    store = opener()
+def test_postgresql_after_a_crash_is_met_without_an_error(home, postgres):
+    store = Store.open(home=home, database_url=postgres.create_database("crashing"))
     store.journal.add(Event(kind="before"))
     postgres.restart(immediate=True)
     store.journal.add(Event(kind="after"))
     assert [one.kind for one in store.journal.events(None, 5)] == ["after", "before"]
+    store.close()
 
 
 def test_everything_is_for_its_owner_alone(sqlite_world, home):

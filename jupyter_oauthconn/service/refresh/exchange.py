@@ -23,7 +23,6 @@ from jupyter_oauthconn.model import (
     Attempt,
     Claim,
     Connection,
-    Event,
     Grant,
     NewTokens,
     Reason,
@@ -40,6 +39,7 @@ from jupyter_oauthconn.protocol import (
 )
 from jupyter_oauthconn.storage import Store
 
+from ..history import record
 from ..profile import Profile, Profiles
 from ..revocation import revoke_at_provider
 from .failures import Kind, back_off, kind_of, last_error
@@ -226,7 +226,9 @@ class Exchange:
     def _save(self, renewal: _Renewal, tokens: NewTokens) -> AccessToken:
         claim, connection = renewal.claim, renewal.connection
         if self._kept.save(claim, tokens):
-            self._record(connection, claim, "refreshed", "ok")
+            record(
+                self._store, "refreshed", claim.grant.owner_id, connection=connection, outcome="ok"
+            )
             return self.as_token(claim, tokens)
         current = self._store.grants.read(claim.grant.owner_id, connection.id, claim.grant.resource)
         if current is None or current.id != claim.grant.id:
@@ -263,7 +265,13 @@ class Exchange:
             reason=reason,
             error=last_error(error, claim.claimed_at),
         )
-        self._record(connection, claim, "refresh_failed", error.error)
+        record(
+            self._store,
+            "refresh_failed",
+            claim.grant.owner_id,
+            connection=connection,
+            outcome=error.error,
+        )
         raise _reauthorization_required(connection, reason)
 
     def _failed(
@@ -282,17 +290,12 @@ class Exchange:
                 not_before=at + back_off(claim.grant.failures + 1, error),
                 spent_unknown=spent_unknown,
             )
-        self._record(connection, claim, "refresh_failed", last_error(error, at).code)
-
-    def _record(self, connection: Connection, claim: Claim, kind: str, outcome: str) -> None:
-        self._store.journal.add(
-            Event(
-                kind=kind,
-                outcome=outcome,
-                owner=str(claim.grant.owner_id),
-                client=connection.client,
-                connection=connection.name,
-            )
+        record(
+            self._store,
+            "refresh_failed",
+            claim.grant.owner_id,
+            connection=connection,
+            outcome=last_error(error, at).code,
         )
 
 

@@ -10,7 +10,6 @@ from uuid import UUID
 from jupyter_oauthconn.model import (
     AuthorizationState,
     Connection,
-    Event,
     Grant,
     PendingAuthorization,
     Secret,
@@ -24,6 +23,7 @@ from jupyter_oauthconn.protocol import (
 )
 from jupyter_oauthconn.storage import HeldTokens, Store
 
+from ..history import record
 from ..profile import Profile, Profiles
 from ..refresh import new_tokens
 from ..revocation import revoke_at_provider
@@ -123,26 +123,13 @@ class NewGrants:
         self._store.authorizations.finish(
             authorization_id, AuthorizationState.DONE, identity=held.identity
         )
-        record_sign_in(self._store, owner_id, connection, "ok")
+        record(self._store, "connected", owner_id, connection=connection)
 
     def discard(self, connection: Connection, held: HeldTokens) -> None:
         """Tokens of an account that was not wanted must not stay alive."""
         profile = self._profiles.of(connection)
         credentials = self._profiles.credentials(profile.client)
         revoke_at_provider(self._transport, profile, credentials, held.tokens)
-
-
-def record_sign_in(store: Store, owner_id: UUID, connection: Connection, outcome: str) -> None:
-    """Writes how a sign-in ended into the history."""
-    store.journal.add(
-        Event(
-            kind="connected",
-            outcome=outcome,
-            owner=str(owner_id),
-            client=connection.client,
-            connection=connection.name,
-        )
-    )
 
 
 def _other_account(before: Grant, subject: str | None, identity: str | None) -> bool:

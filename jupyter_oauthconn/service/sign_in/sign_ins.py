@@ -13,6 +13,7 @@ from uuid import UUID
 from jupyter_oauthconn.catalog import resolve_authorization_parameters
 from jupyter_oauthconn.errors import (
     AccessDeniedError,
+    AuthorizationExpiredError,
     CallbackMismatchError,
     OAuthConnError,
     UnknownAuthorizationError,
@@ -35,9 +36,10 @@ from jupyter_oauthconn.protocol import (
 )
 from jupyter_oauthconn.storage import AuthorizationRow, Store
 
+from ..history import record
 from ..profile import Profile, Profiles
 from ..refresh import last_error
-from .new_grants import NewGrants, record_sign_in
+from .new_grants import NewGrants
 from .redirect_uris import redirect_uri_for
 
 #: A sign-in whose process does not say so for this time is taken over by the next one.
@@ -273,7 +275,8 @@ class SignIns:
         self._store.authorizations.finish(
             row.authorization.id, AuthorizationState.REFUSED, error=last_error(error, now)
         )
-        record_sign_in(self._store, row.owner_id, self._connection(row.owner_id, row), error.code)
+        connection = self._connection(row.owner_id, row)
+        record(self._store, "connected", row.owner_id, connection=connection, outcome=error.code)
 
     def _row(self, owner_id: UUID, id: UUID) -> AuthorizationRow:
         row = self._store.authorizations.read(owner_id, id)

