@@ -13,7 +13,7 @@ from jupyter_oauthconn.errors import (
     CallbackMismatchError,
     OAuthConnError,
 )
-from jupyter_oauthconn.model import Authorization, AuthorizationState, Secret
+from jupyter_oauthconn.model import Authorization, AuthorizationState, Secret, State
 
 from . import pages
 
@@ -46,7 +46,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(404, pages.failed_page("There is nothing at this address.", ""))
 
     def do_POST(self) -> None:
-        length = int(self.headers.get("Content-Length") or 0)
+        declared = self.headers.get("Content-Length", "")
+        length = int(declared) if declared.isdecimal() else 0
         if not self._for_us() or self._cross_site() or not 0 < length <= _LONGEST_FORM:
             self._answer(403, pages.failed_page("This button was not pressed on our page.", ""))
             return
@@ -104,6 +105,10 @@ class _Handler(BaseHTTPRequestHandler):
         error = self.site.failure(key)
         if error is None:
             self._unknown()
+        elif isinstance(error, AuthorizationExpiredError):
+            # it may have gone well before: back button, second click
+            page = pages.failed_page(error.message, error.hint, title="This sign-in is over")
+            self._answer(400, page)
         else:
             self._answer(400, pages.failed_page(error.message, error.hint))
 
@@ -139,9 +144,16 @@ class _Handler(BaseHTTPRequestHandler):
             case AuthorizationState.DONE:
                 return 200, pages.done_page(hosted.connection, authorization.identity)
             case AuthorizationState.REFUSED if authorization.error is not None:
-                return 400, pages.failed_page(authorization.error.message, "")
+                return 400, self._refused_page(hosted, authorization.error.message)
         over = AuthorizationExpiredError("This sign-in was not finished in time.")
         return 400, pages.failed_page(over.message, "")
+
+    def _refused_page(self, hosted: Hosted, message: str) -> str:
+        status = self.site.service.connections.seen(self.site.owner_id, hosted.connection).status
+        if status is None or status.state is not State.CONNECTED:
+            return pages.failed_page(message, "")
+        kept = f"{hosted.connection} stays authenticated as {status.identity or 'before'}."
+        return pages.failed_page(message, kept, title="Nothing was changed")
 
     def _unknown(self) -> None:
         error = CallbackMismatchError(

@@ -171,7 +171,9 @@ class Connection:
 
         # the copy makes what is displayed belong to the cell that waits
         run = contextvars.copy_context().run
-        threading.Thread(target=run, args=(work,), name=f"token of {self.name}", daemon=True).start()
+        threading.Thread(
+            target=run, args=(work,), name=f"token of {self.name}", daemon=True
+        ).start()
         try:
             while not answer.done():
                 # ipykernel's handler of an interrupt queues a callback without waking the loop:

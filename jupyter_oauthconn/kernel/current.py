@@ -113,7 +113,7 @@ class Place:
     def _empty(self) -> None:
         self._lock = threading.Lock()
         self._broker: TokenServiceBroker | None = None
-        self._displayed: set[UUID] = set()
+        self._displayed: dict[UUID, threading.Event] = {}
         self.tokens = TokenCache()
         self.names = Names()
 
@@ -130,17 +130,22 @@ class Place:
         """Read at each use, so that `%env JUPYTER_OAUTHCONN_INTERACTION=fail` has its effect."""
         return self._settings or Settings.from_environ(os.environ)
 
-    def claim_display(self, id: UUID) -> bool:
-        """True for the one thread that shows a pending sign-in; others only wait with it."""
+    def claim_display(self, id: UUID, stop: threading.Event) -> bool:
+        """True for the one wait that shows a pending sign-in; others only wait with it.
+
+        A wait that was told to stop has lost its claim, even before its thread has seen it.
+        """
         with self._lock:
-            if id in self._displayed:
+            holder = self._displayed.get(id)
+            if holder is not None and not holder.is_set():
                 return False
-            self._displayed.add(id)
+            self._displayed[id] = stop
             return True
 
-    def release_display(self, id: UUID) -> None:
+    def release_display(self, id: UUID, stop: threading.Event) -> None:
         with self._lock:
-            self._displayed.discard(id)
+            if self._displayed.get(id) is stop:
+                del self._displayed[id]
 
     def after_fork(self) -> None:
         self.forked = True

@@ -171,7 +171,7 @@ def finish(place: Place, authorization: Authorization, patience: Patience) -> Au
         InteractionRequiredError: `patience.limit` passed.
     """
     practice = patience.mode(place) is Interaction.PRACTICE
-    first = place.claim_display(authorization.id)
+    first = place.claim_display(authorization.id, patience.stop)
     screen = None
     try:
         if practice and first:
@@ -192,7 +192,7 @@ def finish(place: Place, authorization: Authorization, patience: Patience) -> Au
                 display.show_outcome(authorization.connection, outcome)
     finally:
         if first:
-            place.release_display(authorization.id)
+            place.release_display(authorization.id, patience.stop)
     failed = failure(ended)
     if failed is not None:
         raise failed

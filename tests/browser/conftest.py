@@ -66,7 +66,9 @@ class Person:
 
     def browser(self, **options: Any) -> Page:
         """A page of a new browser, whose complaints and requests are recorded."""
-        context = self.chromium.new_context(**{"viewport": {"width": 900, "height": 700}, **options})
+        context = self.chromium.new_context(
+            **{"viewport": {"width": 900, "height": 700}, **options}
+        )
         context.set_default_timeout(10_000)
         self.contexts.append(context)
         page = context.new_page()

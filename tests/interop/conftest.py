@@ -93,9 +93,7 @@ def provider(running_provider: CertifiedProvider) -> CertifiedProvider:
 
 
 @pytest.fixture
-def make_laptop(
-    provider: CertifiedProvider, tmp_path: Path
-) -> Iterator[Callable[..., Laptop]]:
+def make_laptop(provider: CertifiedProvider, tmp_path: Path) -> Iterator[Callable[..., Laptop]]:
     """Makes a laptop; fields of its OAuth client and settings can be given."""
     made: list[Laptop] = []
 

@@ -56,7 +56,9 @@ def test_a_confidential_client_signs_in_renews_and_revokes(
     assert laptop.provider.is_active(token)
     assert laptop.broker.revoke("data").at_provider is Outcome.OK
     assert not laptop.provider.is_active(token)
-    asked = [one for one in laptop.provider.requests() if one["endpoint"] in {"token", "revocation"}]
+    asked = [
+        one for one in laptop.provider.requests() if one["endpoint"] in {"token", "revocation"}
+    ]
     assert [(one["authentication"], one["status"]) for one in asked] == [(method.value, 200)] * 3
 
 

@@ -15,8 +15,8 @@ from jupyter_oauthconn.errors import (
     UnknownAuthorizationError,
 )
 from jupyter_oauthconn.model import (
-    Authorization,
     AuthMethod,
+    Authorization,
     AuthorizationState,
     Flow,
     Secret,

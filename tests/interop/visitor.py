@@ -54,9 +54,7 @@ class Visitor:
         assert self.at is not None
         form = Forms(self.at.text).forms[0]
         target = urljoin(str(self.at.url), form.action)
-        return self._follow(
-            self.http.post(target, data={**form.fields, **fields}), target, stop_at
-        )
+        return self._follow(self.http.post(target, data={**form.fields, **fields}), target, stop_at)
 
     def start(self, public_url: str) -> str:
         """Our start page and its button: where at the provider it leads."""

@@ -131,4 +131,3 @@ def kernel(running_kernel: Kernel) -> Kernel:
     _, reply = running_kernel.run(SETUP)
     assert reply["status"] == "ok", reply
     return running_kernel
-

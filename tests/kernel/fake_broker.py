@@ -71,9 +71,10 @@ class FakeBroker:
     def __init__(self, *names: str) -> None:
         self.calls: list[str] = []
         self.life = timedelta(hours=1)
-        self.entries = {"acme": entry(), "secretless": entry("secretless", auth_methods=(
-            AuthMethod.NONE,
-        ))}
+        self.entries = {
+            "acme": entry(),
+            "secretless": entry("secretless", auth_methods=(AuthMethod.NONE,)),
+        }
         self.secrets: dict[str, Secret] = {}
         self.pasted: list[Secret] = []
         self.generations: dict[str, int] = {}

@@ -66,7 +66,10 @@ def test_durations_are_seconds() -> None:
         ("[clients]\na = 1", "does not hold tables"),
         ('[clients.a]\nprovider = "acme"', "no client_id"),
         ('[clients.a]\nclient_id = "x"', "no provider"),
-        ('[clients.a]\nprovider="p"\nclient_id="x"\nclient_secret="hunter2"', "secret of 'a' itself"),
+        (
+            '[clients.a]\nprovider="p"\nclient_id="x"\nclient_secret="hunter2"',
+            "secret of 'a' itself",
+        ),
         ('[clients.a]\nprovider="p"\nclient_id="x"\nscop="y"', "no field 'scop'"),
         ('[clients.a]\nprovider="p"\nclient_id="x"\nauth_method="magic"', "'magic'"),
         ('[clients.a]\nprovider="p"\nclient_id="x"\nsecret_reference="env:NOT_SET"', "NOT_SET"),

@@ -131,9 +131,7 @@ def test_a_reference_without_a_secret(broker: FakeBroker, reference: str) -> Non
         broker.client("a")
 
 
-def test_register_asks_for_the_secret(
-    broker: FakeBroker, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_register_asks_for_the_secret(broker: FakeBroker, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(oc.errors.InvalidParameterError, match="nobody can answer"):
         oc.register_client("a", provider="acme", client_id="i", secret_from="prompt")
     monkeypatch.setattr(display, "can_ask", lambda: True)

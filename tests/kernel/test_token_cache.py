@@ -24,7 +24,9 @@ class Clock:
         self.now = START.timestamp() + seconds
 
 
-def token(life: float | None = 3600, refresh: float | None = 3300, **changes: object) -> AccessToken:
+def token(
+    life: float | None = 3600, refresh: float | None = 3300, **changes: object
+) -> AccessToken:
     return AccessToken(
         value=Secret("x"),
         generation=1,

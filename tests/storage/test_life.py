@@ -84,14 +84,19 @@ class LifeOfAGrant(RuleBasedStateMachine):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
         self.clock = Clock()
-        self.world = build_world(
-            lambda: Store.open(home=self.folder / "home", clock=self.clock), self.clock
-        )
+        home = self.folder / "home"
+        self.world = build_world(lambda: Store.open(home=home, clock=self.clock), self.clock)
+        # what a power cut would do is another test's matter
+        engine = self.world.store.database._engine
+        engine.dispose()
+        sa.event.listen(engine, "connect", lambda one, _: one.execute("PRAGMA synchronous = OFF"))
         self.grants = self.world.store.grants
         self.provider = Provider()
         self.processes: list[Process] = []
         # refresh tokens of the present sign-in that the store was given
         self.given: set[str] = set()
+        # those that came out of the row's own refresh token, since the last claim
+        self.better: set[str] = set()
 
     def teardown(self) -> None:
         self.world.store.close()
@@ -117,6 +122,21 @@ class LifeOfAGrant(RuleBasedStateMachine):
     def first_sign_in(self) -> None:
         self.sign_in()
 
+    @rule(again=st.booleans())
+    def revoke(self, again: bool) -> None:
+        """The grant is revoked, or another sign-in replaces it."""
+        if again:
+            self.sign_in()
+            return
+        taken = {
+            one.tokens.refresh_token.reveal()
+            for one in self.grants.take(self.world.owner, self.world.connection.id)
+        }
+        assert self.given - self.provider.spent <= taken, "all that may live is revoked"
+        self.given = set()
+        assert self.read() is None
+
+    @precondition(lambda self: self.read() is None)
     @rule()
     def sign_in(self) -> None:
         refresh = self.provider.sign_in()
@@ -128,9 +148,9 @@ class LifeOfAGrant(RuleBasedStateMachine):
             identity=None,
             subject=None,
         )
-        self.given = {refresh}
+        self.given, self.better = {refresh}, set()
 
-    @precondition(lambda self: self.read() is not None)
+    @precondition(can_claim)
     @rule()
     def claim(self) -> None:
         grant = self.read()
@@ -147,8 +167,10 @@ class LifeOfAGrant(RuleBasedStateMachine):
             for one in self.processes
         ), "at most one refresh is under way"
         token = claim.refresh_token.reveal()
-        # a token that was presented before is handed out again only with a warning
-        assert token not in self.provider.spent or claim.previous is Attempt.SENT
+        if token in self.provider.spent:
+            assert claim.previous is Attempt.SENT, "handed out again only with a warning"
+            assert self.better == set(), "and only when nothing better was kept"
+        self.better = set()
         self.processes.append(Process(claim))
 
     @precondition(can_claim)
@@ -160,7 +182,9 @@ class LifeOfAGrant(RuleBasedStateMachine):
     @when(unsent)
     @rule(which=which)
     def send(self, which: int) -> None:
-        mine = one_of(unsent(self), which)
+        self.present(one_of(unsent(self), which))
+
+    def present(self, mine: Process) -> None:
         if not self.grants.mark_sent(mine.claim):
             self.processes.remove(mine)
             return
@@ -173,6 +197,7 @@ class LifeOfAGrant(RuleBasedStateMachine):
     def invalid_grant(self, mine: Process) -> None:
         while (candidate := self.grants.next_candidate(mine.claim.grant.id)) is not None:
             self.grants.use_candidate(candidate.id)
+            self.better.discard(candidate.refresh_token.reveal())
             token = candidate.refresh_token.reveal()
             assert token not in self.provider.spent, "a candidate was never presented"
             assert token in self.given, "a candidate is of the present sign-in"
@@ -188,10 +213,20 @@ class LifeOfAGrant(RuleBasedStateMachine):
             )
         self.processes.remove(mine)
 
+    @when(unsent)
+    @rule(which=which, acknowledged=st.booleans())
+    def send_and_save(self, which: int, acknowledged: bool) -> None:
+        mine = one_of(unsent(self), which)
+        self.present(mine)
+        if mine.answer is not None:
+            self.store(mine, acknowledged)
+
     @when(answered)
     @rule(which=which, acknowledged=st.booleans())
     def save(self, which: int, acknowledged: bool) -> None:
-        mine = one_of(answered(self), which)
+        self.store(one_of(answered(self), which), acknowledged)
+
+    def store(self, mine: Process, acknowledged: bool) -> None:
         before = self.read()
         saved = self.grants.save(mine.claim, self.tokens(mine.answer))
         if saved and not acknowledged:
@@ -201,9 +236,12 @@ class LifeOfAGrant(RuleBasedStateMachine):
             assert after.generation == before.generation + 1
             assert after.token.reveal() == f"access of {mine.answer}"
             self.given.add(mine.answer)
+            self.better = set()
         else:
             assert after == before, "who was overtaken changes nothing"
             kept = self.grants.keep_candidate(mine.claim, None, Secret(mine.answer))
+            if kept and after.generation == mine.claim.grant.generation:
+                self.better.add(mine.answer)
             assert kept is (after is not None and after.id == mine.claim.grant.id)
             if kept and self.is_of_present_sign_in(mine.claim):
                 self.given.add(mine.answer)
@@ -215,15 +253,12 @@ class LifeOfAGrant(RuleBasedStateMachine):
             return connection.execute(query).scalar_one() <= claim.grant.generation
 
     @precondition(lambda self: self.processes)
-    @rule(which=which)
-    def crash(self, which: int) -> None:
-        self.processes.remove(one_of(self.processes, which))
-
-    @when(unsent)
-    @rule(which=which)
-    def give_back(self, which: int) -> None:
-        mine = one_of(unsent(self), which)
-        self.grants.release(mine.claim)
+    @rule(which=which, orderly=st.booleans())
+    def leave(self, which: int, orderly: bool) -> None:
+        """A process crashes, or gives a lease back that it has not used."""
+        mine = one_of(self.processes, which)
+        if orderly and not mine.sent:
+            self.grants.release(mine.claim)
         self.processes.remove(mine)
 
     @when(answered)
@@ -242,16 +277,6 @@ class LifeOfAGrant(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([1, 61, 3600]))
     def time_passes(self, seconds: int) -> None:
         self.clock.pass_(timedelta(seconds=seconds))
-
-    @rule()
-    def revoke(self) -> None:
-        taken = {
-            one.tokens.refresh_token.reveal()
-            for one in self.grants.take(self.world.owner, self.world.connection.id)
-        }
-        assert self.given - self.provider.spent <= taken, "all that may live is revoked"
-        self.given = set()
-        assert self.read() is None
 
     @invariant()
     def the_newest_unspent_refresh_token_is_within_reach(self) -> None:
@@ -279,5 +304,5 @@ class LifeOfAGrant(RuleBasedStateMachine):
         return found
 
 
-LifeOfAGrant.TestCase.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
+LifeOfAGrant.TestCase.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
 test_the_life_of_a_grant = LifeOfAGrant.TestCase

@@ -254,10 +254,19 @@ def world(
 
 
 @pytest.fixture
-def sqlite_world(tmp_path: Path, server: PracticeServer, catalog: Path) -> Iterator[World]:
-    world = build(tmp_path, server, catalog)
-    yield world
-    world.close()
+def sqlite_files(
+    tmp_path: Path, server: PracticeServer, catalog: Path
+) -> Iterator[Callable[[], World]]:
+    """Opens the same SQLite file as often as a test wants."""
+    worlds: list[World] = []
+
+    def open_world() -> World:
+        worlds.append(build(tmp_path, server, catalog))
+        return worlds[-1]
+
+    yield open_world
+    for world in worlds:
+        world.close()
 
 
 @pytest.fixture

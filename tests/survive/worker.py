@@ -24,11 +24,13 @@ from jupyter_oauthconn.errors import OAuthConnError
 from jupyter_oauthconn.model import Settings
 from jupyter_oauthconn.service.refresh import flight
 
+Result = dict[str, Any]
+_stopping = threading.Event()
 _asking: list[threading.Thread] = []
-_results: list[object] = []
+_results: list[Result] = []
 
 
-def result_of(broker: LocalBroker, name: str, rejected: int | None) -> object:
+def result_of(broker: LocalBroker, name: str, rejected: int | None) -> Result:
     """Generation and fingerprint of the token, or the error's code and reason."""
     try:
         token = broker.access_token(name, rejected_generation=rejected)
@@ -57,7 +59,7 @@ def ask(
         thread.start()
 
 
-def answers(broker: LocalBroker) -> list[object]:
+def answers(broker: LocalBroker) -> list[Result]:
     for thread in _asking:
         thread.join()
     told = list(_results)
@@ -66,7 +68,28 @@ def answers(broker: LocalBroker) -> list[object]:
     return told
 
 
-def ask_and_answer(broker: LocalBroker, name: str, rejected: int | None = None) -> object:
+def ask_again_and_again(broker: LocalBroker, names: list[str]) -> None:
+    """One thread for each connection reports every token it gets as rejected, until stopped."""
+    _stopping.clear()
+
+    def one(name: str) -> None:
+        rejected = None
+        while not _stopping.is_set():
+            result = result_of(broker, name, rejected)
+            _results.append(result)
+            rejected = result.get("generation", rejected)
+
+    _asking.extend(threading.Thread(target=one, args=(name,)) for name in names)
+    for thread in _asking:
+        thread.start()
+
+
+def stop_asking(broker: LocalBroker) -> list[Result]:
+    _stopping.set()
+    return answers(broker)
+
+
+def ask_and_answer(broker: LocalBroker, name: str, rejected: int | None = None) -> Result:
     """In the main thread, like a cell of a notebook."""
     return result_of(broker, name, rejected)
 
@@ -95,7 +118,7 @@ def unsaved(broker: LocalBroker) -> int:
 
 
 VERBS: dict[str, Callable[..., object]] = {
-    one.__name__: one for one in (ask, answers, ask_and_answer, shorten_lease, die, unsaved)
+    one.__name__: one for one in (ask, answers, ask_again_and_again, stop_asking, ask_and_answer, shorten_lease, die, unsaved)
 }
 
 

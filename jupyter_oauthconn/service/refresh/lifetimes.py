@@ -53,7 +53,7 @@ def new_tokens(
 def _expires_at(answer: TokenAnswer, profile: Profile, issued_at: datetime) -> datetime | None:
     if answer.expires_in is not None:
         return issued_at + timedelta(seconds=answer.expires_in)
-    known = profile.entry.token_answer.default_lifetime or profile.client.access_token_lifetime
+    known = profile.client.access_token_lifetime or profile.entry.token_answer.default_lifetime
     return issued_at + known if known else None
 
 
