@@ -27,10 +27,11 @@ class Reach:
     """The hosts that belong to a connection.
 
     Attributes:
-        hosts: exact names or `*.suffix`; empty: any host that the caller addresses itself.
+        hosts: exact names or `*.suffix`; None: any host that the caller addresses itself. Empty
+            is none at all: what could not be filled in must not become everything.
     """
 
-    hosts: tuple[str, ...] = ()
+    hosts: tuple[str, ...] | None
 
     def covers(self, address: str) -> bool:
         """Whether a request to `address` may carry the token.
@@ -41,7 +42,7 @@ class Reach:
         host = (parts.hostname or "").rstrip(".").lower()
         if not host or (parts.scheme != "https" and not _is_loopback_http(parts.scheme, host)):
             return False
-        return not self.hosts or any(_fits(host, pattern) for pattern in self.hosts)
+        return self.hosts is None or any(_fits(host, pattern) for pattern in self.hosts)
 
 
 def authorization_header(token: AccessToken) -> str:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import re
 import threading
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from jupyter_oauthconn.catalog import resolve_api_hosts
 from jupyter_oauthconn.connectors import Reach
 from jupyter_oauthconn.connectors.reach import authorization_header
 from jupyter_oauthconn.errors import InvalidParameterError, ReauthorizationRequiredError
@@ -252,11 +251,11 @@ class Connection:
     def _reach(self) -> Reach:
         broker = self._place.broker
         connection = broker.connection(self.name)
-        patterns = broker.provider(connection.provider).api_hosts
-        if not any("{" in pattern for pattern in patterns):
-            return Reach(patterns)
+        entry = broker.provider(connection.provider)
+        if not entry.api_hosts:
+            return Reach(None)
         client = broker.client(connection.client)
-        return Reach(_filled(patterns, {**client.parameters, **connection.parameters}))
+        return Reach(resolve_api_hosts(entry, {**client.parameters, **connection.parameters}))
 
     def __repr__(self) -> str:
         return f"Connection({self.name!r})"
@@ -288,21 +287,6 @@ class _Headers(dict[str, str]):
             "Headers with a token are not pickled: pass the connection and call .headers() in "
             "the other process."
         )
-
-
-_VARIABLE = re.compile(r"\{(\w+)\}")
-
-
-def _filled(patterns: tuple[str, ...], values: Mapping[str, str]) -> tuple[str, ...]:
-    """Host patterns with the connection's own values.
-
-    One that cannot be filled stays as it is and fits no host: less reach, never more.
-    """
-
-    def value(match: re.Match[str]) -> str:
-        return values.get(match[1], match[0])
-
-    return tuple(_VARIABLE.sub(value, pattern) for pattern in patterns)
 
 
 def _require_scope(name: str, asked: str, granted: str) -> None:

@@ -90,7 +90,7 @@ def test_after_an_answer_was_lost_a_living_token_is_used_to_its_end(world: World
     world.add("sales")
     living = world.broker.access_token("sales")
     world.make_due("sales")
-    kill_refreshes(world, {"sales": ANSWER_IN_HAND}, lease=0.1)
+    kill_refreshes(world, {"sales": ANSWER_IN_HAND}, lease=1)
     for _ in range(3):
         assert world.broker.access_token("sales").reveal() == living.reveal()
     world.broker._service._refresher.close()  # what was started behind the callers has ended
