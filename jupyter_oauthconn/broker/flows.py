@@ -152,6 +152,8 @@ class Flows:
                     callback_path=uri.path,
                 )
             )
+            # at once: if this process dies now, the next one need not wait for the sign-in's end
+            self._service.sign_ins.hold(self._owner, authorization.id)
         return authorization
 
     def _site_for(self, client: ClientRegistration) -> tuple[LoopbackSite, SplitResult]:

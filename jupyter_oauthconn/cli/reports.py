@@ -98,6 +98,7 @@ def _json(entry: ProviderEntry) -> dict[str, object]:
 
 def _page(entry: ProviderEntry) -> str:
     """What an administrator reads beside the provider's own console."""
+    from jupyter_oauthconn.catalog import resolve_steps
     from jupyter_oauthconn.service.sign_in.redirect_uris import usual_redirect_uris
 
     redirect_uri = usual_redirect_uris("NAME", entry, None)[0]
@@ -114,14 +115,10 @@ def _page(entry: ProviderEntry) -> str:
             ]
         ),
     ]
-    if entry.steps:
+    steps = resolve_steps(entry, {}, redirect_uri=redirect_uri)
+    if steps:
         parts.append("Steps at the provider (NAME is the OAuth client's name here)")
-        parts.append(
-            "\n".join(
-                f"{number}. {step.replace('{redirect_uri}', redirect_uri)}"
-                for number, step in enumerate(entry.steps, 1)
-            )
-        )
+        parts.append("\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1)))
     if entry.variables:
         parts.append(_variables(entry))
     if entry.traps:

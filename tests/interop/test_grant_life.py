@@ -141,7 +141,8 @@ def test_a_wrong_client_secret_blames_the_client(make_laptop: Callable[..., Lapt
     assert ended.error is not None
     assert ended.error.code == "invalid_client"
     assert page.status_code == 400
-    assert "client" in page.text
+    assert "The OAuth client &#x27;interop&#x27; does not work." in page.text
+    assert "An administrator must check" in page.text
     assert "wrong-secret" not in page.text
     assert laptop.grant is None
 

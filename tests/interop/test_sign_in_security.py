@@ -105,12 +105,23 @@ def test_sec_04_another_browser_cannot_finish_a_sign_in(
 ) -> None:
     visitor, callback = came_back
     refused(laptop.visitor(), callback)  # without a cookie
+    laptop.broker.add_connection(ConnectionDraft(name="other", client="interop"))
     other = laptop.visitor()
-    other.start(laptop.link())  # takes the sign-in over: it has a cookie of its own now
-    refused(other, callback)
-    refused(visitor, callback)
+    other.start(laptop.broker.authorize("other").public_url or "")  # with a cookie of its own
+    assert "another browser" in refused(other, callback).text
     assert laptop.provider.token_requests() == 0
     assert laptop.grant is None
+    visitor.open(callback)
+    assert laptop.status.state is State.CONNECTED
+
+
+def test_sec_04_a_browser_that_takes_a_sign_in_over_ends_the_first_ones(
+    laptop: Laptop, came_back: tuple[Visitor, str]
+) -> None:
+    visitor, callback = came_back
+    laptop.visitor().start(laptop.link())
+    refused(visitor, callback)
+    assert laptop.provider.token_requests() == 0
 
 
 def test_sec_04_a_refused_browser_uses_nothing_up(

@@ -50,12 +50,41 @@ def test_postgresql_crashes_while_ten_answers_are_in_hand(
     figure(f"{len(GRANTS)} answers in hand, {len(lost)} lost")
 
 
+def test_whoever_takes_over_after_a_long_outage_waits_for_the_answer_of_the_one_before(
+    postgres_world: World, postgres: Any, figure: Callable[[str], None]
+) -> None:
+    """The lease runs out while the answer cannot be saved; then both want the database at once."""
+    world, names = postgres_world, GRANTS[:3]
+    world.add(*names)
+    world.expire(*names)
+    (holder,) = world.fleet(1)
+    holder.tell("shorten_lease", seconds=2)
+    world.server.provider.dials.slow_seconds = 2
+    holder.tell("ask", names=names, threads=1, at=0)
+    world.wait_for_refreshes(len(names))
+    postgres.stop(immediate=True)
+    until(lambda: holder.tell("unsaved") == len(names))
+    world.server.provider.dials.slow_seconds = 0
+    postgres.start()
+    with ThreadPoolExecutor(len(names)) as pool:
+        tokens = list(pool.map(world.broker.access_token, names))
+    assert {one.generation for one in tokens} == {2}
+    until(lambda: holder.tell("unsaved") == 0)
+    assert world.refreshes() == world.refreshes(outcome="ok") <= 2 * len(names)
+    lost = world.lost(names)
+    assert lost == []
+    figure(f"{len(names)} answers in hand longer than the lease, {len(lost)} lost")
+
+
 def test_postgresql_crashes_again_and_again_under_load(
     postgres_world: World, postgres: Any, figure: Callable[[str], None]
 ) -> None:
     world = postgres_world
     world.add(*GRANTS)
     fleet = world.fleet(2)
+    for one in fleet:
+        # a claim whose process met the crash before it had sent is over soon
+        one.tell("shorten_lease", seconds=5)
     crashes = 4
     for _ in range(crashes):
         before = world.refreshes()
@@ -190,3 +219,4 @@ def test_a_process_that_goes_on_finds_the_file_of_one_that_ended(
     assert (token.reveal(), token.generation) == (LARGE, 2)
     assert other.refreshes() == 1
     assert other.lost(["sales"]) == []
+

@@ -26,6 +26,7 @@ from jupyter_oauthconn.model import (
     Grant,
     NewTokens,
     Reason,
+    Revocation,
     Secret,
     TokenAnswer,
 )
@@ -50,6 +51,9 @@ _log = logging.getLogger(__name__)
 
 #: No request leaves later than this after the claim: lease (45 s) less time-out (15 s), and some.
 _LATEST_SEND_SECONDS = 25.0
+#: How long the answer of a holder whose lease ran out is waited for; longer than its pauses.
+_HOLDER_SECONDS = 3.0
+_HOLDER_PAUSE = 0.1
 #: HTTP statuses that say the request was not worked on (RFC 6585 §4, RFC 9110 §15.6.4).
 _NOT_WORKED_ON = frozenset({429, 503})
 _SERVER_ERROR = 500
@@ -107,7 +111,7 @@ class Exchange:
         if spare:
             self._spare_old_token(renewal)
         try:
-            return self._present(renewal, claim.refresh_token)
+            return self._present(renewal, self._newest_refresh_token(renewal))
         except InvalidClientError as error:
             seen = replace(claim.grant, last_error=last_error(error, claim.claimed_at))
             raise client_refused(connection, seen) from None
@@ -151,11 +155,8 @@ class Exchange:
         again at once. Otherwise presenting it may end the access token that still lives, so that
         one is used up first.
         """
-        claim, rules = renewal.claim, renewal.profile.entry.refresh
-        if claim.previous is not Attempt.SENT or rules.rotation in _HARMLESS_TWICE:
-            return
-        sent_at = claim.previous_sent_at
-        if rules.grace and sent_at is not None and claim.claimed_at - sent_at < rules.grace:
+        claim = renewal.claim
+        if not _may_end_the_grant(renewal):
             return
         expires_at = claim.grant.token.expires_at
         if expires_at is None or expires_at <= claim.claimed_at:
@@ -167,6 +168,24 @@ class Exchange:
         )
         self._failed(renewal.connection, claim, error, spent_unknown=True)
         raise error
+
+    def _newest_refresh_token(self, renewal: _Renewal) -> Secret:
+        """The claim's own, unless the one who asked before still comes with its successor.
+
+        A lease that ran out and was not given back had a holder who is dead, or who holds the
+        answer while the database is away. Back again, the database gets that answer within one
+        of the holder's pauses, by now as a candidate.
+        """
+        claim, grants = renewal.claim, self._store.grants
+        if claim.grant.lease_until is None or not _may_end_the_grant(renewal):
+            return claim.refresh_token
+        deadline = time.monotonic() + _HOLDER_SECONDS
+        while (candidate := grants.next_candidate(claim.grant.id)) is None:
+            if time.monotonic() > deadline:
+                return claim.refresh_token
+            time.sleep(_HOLDER_PAUSE)
+        grants.use_candidate(candidate.id)
+        return candidate.refresh_token
 
     def _present(self, renewal: _Renewal, refresh_token: Secret) -> AccessToken:
         """Sends one refresh request and saves what comes back."""
@@ -224,19 +243,22 @@ class Exchange:
         )
 
     def _save(self, renewal: _Renewal, tokens: NewTokens) -> AccessToken:
-        claim, connection = renewal.claim, renewal.connection
-        if self._kept.save(claim, tokens):
-            record(
-                self._store, "refreshed", claim.grant.owner_id, connection=connection, outcome="ok"
-            )
+        claim, connection, grants = renewal.claim, renewal.connection, self._store.grants
+
+        def discard() -> Revocation:
+            return revoke_at_provider(self._transport, renewal.profile, renewal.credentials, tokens)
+
+        if self._kept.save(claim, tokens, discard):
+            record(self._store, "refreshed", claim.grant.owner_id, connection=connection)
             return self.as_token(claim, tokens)
-        current = self._store.grants.read(claim.grant.owner_id, connection.id, claim.grant.resource)
-        if current is None or current.id != claim.grant.id:
+        current = grants.read(claim.grant.owner_id, connection.id, claim.grant.resource)
+        kept = tokens.refresh_token is None or grants.keep_candidate(
+            claim, tokens.access_token, tokens.refresh_token
+        )
+        if current is None or not kept:
             # revoked meanwhile: what came back must not stay alive at the provider
-            revoke_at_provider(self._transport, renewal.profile, renewal.credentials, tokens)
+            discard()
             raise _gone(connection)
-        if tokens.refresh_token is not None:
-            self._store.grants.keep_candidate(claim, tokens.access_token, tokens.refresh_token)
         if current.generation > claim.grant.generation:
             return current.token
         return self.as_token(claim, tokens)
@@ -297,6 +319,17 @@ class Exchange:
             connection=connection,
             outcome=last_error(error, at).code,
         )
+
+
+def _may_end_the_grant(renewal: _Renewal) -> bool:
+    """Whether the token was perhaps spent by a refresh whose answer was lost, and the provider
+    takes a second use for a theft."""
+    claim, rules = renewal.claim, renewal.profile.entry.refresh
+    if claim.previous is not Attempt.SENT or rules.rotation in _HARMLESS_TWICE:
+        return False
+    sent_at = claim.previous_sent_at
+    in_grace = rules.grace and sent_at is not None and claim.claimed_at - sent_at < rules.grace
+    return not in_grace
 
 
 def reauthorization_required(connection: Connection, grant: Grant) -> ReauthorizationRequiredError:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from jupyter_oauthconn.errors import ConsentRequiredError, ProviderUnavailableError
-from jupyter_oauthconn.model import AccessToken, Connection, Grant, GrantState
+from jupyter_oauthconn.model import AccessToken, Attempt, Connection, Grant, GrantState
 from jupyter_oauthconn.storage import Store
 
 from .exchange import Exchange, client_refused, reauthorization_required
@@ -109,6 +109,8 @@ class Refresher:
             grant = self._current(connection, seen)
             if grant.generation > seen.generation:
                 return grant.token
+            if grant.attempt is Attempt.SENT and self._store.grants.replay_spool():
+                continue  # the process that had asked left the answer there at its end
             self._check_renewable(connection, grant, although_backing_off)
             claim = self._store.grants.claim(
                 grant.id,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -28,6 +29,7 @@ _CALLER_PAUSES = (0.05, 0.1, 0.2)
 class _Unsaved:
     claim: Claim
     tokens: NewTokens
+    discard: Callable[[], object]
 
 
 class KeptAnswers:
@@ -40,8 +42,11 @@ class KeptAnswers:
         self._saver: threading.Thread | None = None
         self._closing = threading.Event()
 
-    def save(self, claim: Claim, tokens: NewTokens) -> bool:
+    def save(self, claim: Claim, tokens: NewTokens, discard: Callable[[], object]) -> bool:
         """Writes `tokens` into the claimed grant; True also when only kept for a later save.
+
+        Args:
+            discard: ends them at the provider; called when a later save finds the grant revoked.
 
         Returns False when the compare-and-swap was lost: another refresh, a sign-in or a
         revocation came first.
@@ -52,7 +57,7 @@ class KeptAnswers:
             except StorageError:
                 if self._closing.wait(pause):
                     break
-        self._keep(_Unsaved(claim, tokens))
+        self._keep(_Unsaved(claim, tokens, discard))
         return True
 
     def in_memory(self, grant_id: UUID) -> tuple[Claim, NewTokens] | None:
@@ -97,10 +102,10 @@ class KeptAnswers:
         try:
             if not self._store.grants.save(unsaved.claim, unsaved.tokens):
                 refresh_token = unsaved.tokens.refresh_token
-                if refresh_token is not None:
-                    self._store.grants.keep_candidate(
-                        unsaved.claim, unsaved.tokens.access_token, refresh_token
-                    )
+                if refresh_token is None or not self._store.grants.keep_candidate(
+                    unsaved.claim, unsaved.tokens.access_token, refresh_token
+                ):
+                    unsaved.discard()
         except StorageError:
             return False
         with self._changed:

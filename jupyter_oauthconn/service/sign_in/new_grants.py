@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from jupyter_oauthconn.errors import InvalidClientError
 from jupyter_oauthconn.model import (
     AuthorizationState,
     Connection,
@@ -64,12 +65,21 @@ class NewGrants:
             code_verifier=pending.code_verifier,
         )
         answer = self._transport.send(request, typed_host=profile.is_typed(request.url))
-        validated = validate_token_answer(
-            answer,
-            keep=rules.keep,
-            accept_form=rules.accept_form,
-            error_with_status_200=rules.error_with_status_200,
-        )
+        try:
+            validated = validate_token_answer(
+                answer,
+                keep=rules.keep,
+                accept_form=rules.accept_form,
+                error_with_status_200=rules.error_with_status_200,
+            )
+        except InvalidClientError as error:
+            # whoever reads it did nothing wrong, so the sentence names what is
+            raise InvalidClientError(
+                f"The OAuth client {profile.client.name!r} does not work. {error.message}",
+                hint=error.hint,
+                error=error.error,
+                status=error.status,
+            ) from None
         return replace(validated, extra={**came_back.extra, **validated.extra})
 
     def store(
