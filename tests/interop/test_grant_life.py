@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 
 import pytest
@@ -12,6 +13,7 @@ from jupyter_oauthconn.errors import (
 )
 from jupyter_oauthconn.model import AuthMethod, AuthorizationState, Outcome, Reason, Secret, State
 
+from .certified_provider import CertifiedProvider
 from .conftest import Laptop
 
 RESERVED_ID, RESERVED_SECRET = "weird:id", Secret("p%40ss+w/rd=&?:~ok")
@@ -36,6 +38,15 @@ def test_a_public_client_signs_in_and_reads_data(laptop: Laptop) -> None:
     assert sent["parameters"] == [
         "client_id", "code", "code_verifier", "grant_type", "redirect_uri",
     ]  # fmt: skip
+
+
+def test_an_account_without_an_address_is_called_by_its_subject(
+    make_laptop: Callable[..., Laptop],
+) -> None:
+    with contextlib.closing(CertifiedProvider(conformIdTokenClaims=True)) as provider:
+        laptop = make_laptop(issuer=provider.issuer)
+        laptop.sign_in()
+        assert laptop.status.identity == "ada"
 
 
 @pytest.mark.parametrize(

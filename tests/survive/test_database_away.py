@@ -85,7 +85,7 @@ def test_postgresql_crashes_again_and_again_under_load(
     for one in fleet:
         # a claim whose process met the crash before it had sent is over soon
         one.tell("shorten_lease", seconds=5)
-    crashes = 4
+    crashes = 3
     for _ in range(crashes):
         before = world.refreshes()
         for one in fleet:

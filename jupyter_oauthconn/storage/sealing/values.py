@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 from uuid import UUID
 
@@ -41,15 +42,10 @@ class Place:
 
     def associated_data(self, version: int) -> bytes:
         """Length-prefixed, so that no two places give the same bytes."""
-        parts = (
-            bytes([version]),
-            self.table.encode(),
-            self.column.encode(),
-            self.row.bytes,
-            self.owner.bytes,
-            self.generation.to_bytes(8, "big"),
-        )
-        return b"".join(len(part).to_bytes(2, "big") + part for part in parts)
+        row, owner = self.row.int.to_bytes(16, "big"), self.owner.int.to_bytes(16, "big")
+        generation = self.generation.to_bytes(8, "big")
+        beginning = _beginning(version, self.table, self.column)
+        return b"%b\0\x10%b\0\x10%b\0\x08%b" % (beginning, row, owner, generation)
 
 
 class Keys(Protocol):
@@ -91,6 +87,12 @@ class Sealer:
         except InvalidTag:
             raise _refused(place) from None
         return Secret(plain.decode())
+
+
+@lru_cache
+def _beginning(version: int, table: str, column: str) -> bytes:
+    parts = (bytes([version]), table.encode(), column.encode())
+    return b"".join(len(part).to_bytes(2, "big") + part for part in parts)
 
 
 def key_id_of(value: bytes) -> str:

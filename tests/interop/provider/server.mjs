@@ -2,13 +2,14 @@
 // development pages for people. A second port serves the tests: what was asked of the provider
 // (never a secret, tokens as short digests), and settings that change while it runs.
 //
-// usage: node server.mjs '{"host": "127.0.0.1", "conformIdTokenClaims": false}'
+// usage: node server.mjs '{"conformIdTokenClaims": false}'
 // Prints one line of JSON with both addresses, and ends when its standard input does.
 import { createHash, generateKeyPairSync } from 'node:crypto';
 import { createServer } from 'node:http';
 import { Provider } from 'oidc-provider';
 
-const { host = '127.0.0.1', conformIdTokenClaims = false } = JSON.parse(process.argv[2] ?? '{}');
+// OpenID Connect Core §5.4: a conforming one keeps the e-mail address out of the ID token
+const { conformIdTokenClaims = false } = JSON.parse(process.argv[2] ?? '{}');
 const DEVICE = 'urn:ietf:params:oauth:grant-type:device_code';
 const CALLBACKS = ['localhost', '127.0.0.1'].flatMap((name) => [
   `http://${name}:8888/oauthconn/callback/interop`,
@@ -58,8 +59,8 @@ const life = (kind) => () => settings.seconds[kind];
 const digest = (value) => value && createHash('sha256').update(value).digest('hex').slice(0, 8);
 
 const server = createServer();
-await new Promise((resolve) => { server.listen(0, host, resolve); });
-const issuer = `http://${host}:${server.address().port}`;
+await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+const issuer = `http://127.0.0.1:${server.address().port}`;
 
 const provider = new Provider(issuer, {
   clients,
