@@ -14,6 +14,7 @@ from jupyter_oauthconn.errors import (
     CallbackMismatchError,
     ConfigurationError,
     InteractionRequiredError,
+    InvalidClientError,
     OAuthConnError,
 )
 from jupyter_oauthconn.model import (
@@ -206,6 +207,12 @@ def failure(ended: Authorization) -> OAuthConnError | None:
     message = ended.error.message if ended.error else ""
     code = ended.error.code if ended.error else ended.state.value
     hint = f"Start again: `%connect auth {ended.connection}`."
+    if code in {"invalid_client", "unauthorized_client"}:
+        hint = (
+            "An administrator must mend the OAuth client (its id or secret); nothing is wrong "
+            "with your account."
+        )
+        return InvalidClientError(message, hint=hint, error=code, status=401)
     if ended.state is AuthorizationState.EXPIRED:
         text = f"The sign-in for {ended.connection!r} was not finished in time."
         return AuthorizationExpiredError(message or text, hint=hint)

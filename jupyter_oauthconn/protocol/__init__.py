@@ -34,12 +34,14 @@ from .metadata import ServerMetadata, discover
 from .revocation import revocation_request, validate_revocation
 from .token_endpoint import code_request, keep_first, refresh_request, validate_token_answer
 from .transport import HttpAnswer, HttpRequest, Transport
+from .userinfo import userinfo_request, validate_userinfo
 
 __all__ = [
     "SLOW_DOWN_SECONDS", "AddressGuard", "AuthorizationRequest", "CallbackAnswer",
     "ClientCredentials", "DeviceCode", "DevicePoll", "HttpAnswer", "HttpRequest", "Identity",
     "ServerMetadata", "Transport", "authorization_request", "code_request", "device_request",
-    "device_token_request", "discover", "fetch_keys", "identify", "keep_first", "refresh_request",
-    "revocation_request", "same_origin", "validate_callback", "validate_device_answer",
-    "validate_device_poll", "validate_id_token", "validate_revocation", "validate_token_answer",
+    "device_token_request", "discover", "fetch_keys", "identify", "keep_first",
+    "refresh_request", "revocation_request", "same_origin", "userinfo_request",
+    "validate_callback", "validate_device_answer", "validate_device_poll", "validate_id_token",
+    "validate_revocation", "validate_token_answer", "validate_userinfo",
 ]  # fmt: skip

@@ -138,10 +138,13 @@ def validate_id_token(
     subject = claims.text("sub")
     if subject is None or len(subject) > _LONGEST_SUBJECT or not subject.isprintable():
         raise _invalid("it names no account (sub)")
+    return Identity(subject=subject, label=label_of(claims, subject), issuer=named)
+
+
+def label_of(claims: Fields, subject: str) -> str:
+    """What people call the account, as far as the claims tell; else its subject."""
     labels = (one_line(claims.text(name) or "") for name in _LABELS)
-    return Identity(
-        subject=subject, label=next((one for one in labels if one), subject), issuer=named
-    )
+    return next((one for one in labels if one), subject)
 
 
 def _verified(

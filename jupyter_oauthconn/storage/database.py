@@ -7,8 +7,10 @@ between (2026-11: 412,146 times "database is locked" in five seconds, and none t
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -41,6 +43,7 @@ class Database:
         self.notes = notes
         self._clock = clock or _utc_now
         self._connect()
+        _opened.add(self)
 
     @classmethod
     def open(
@@ -107,6 +110,15 @@ class Database:
     def close(self) -> None:
         self._engine.dispose()
 
+    def before_fork(self) -> None:
+        """In the parent. SQLite counts locks for each process, and a fork copies the count: a
+        child that inherits an open file believes that it holds locks which are its parent's. When
+        that one ends, the next process to close the database deletes the log that the child still
+        writes to. (Connections in use by other threads at this moment stay open.)
+        """
+        if self.is_sqlite:
+            self._engine.dispose()
+
     def after_fork(self) -> None:
         """In a child: leaves the parent's connections alone and opens others when needed."""
         # closing them would end the parent's PostgreSQL sessions and drop its file locks
@@ -121,6 +133,18 @@ class Database:
             self._reader = self._engine.execution_options(**{_READ_ONLY_USE: True})
         else:
             self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+
+
+_opened: weakref.WeakSet[Database] = weakref.WeakSet()
+
+
+def _before_fork() -> None:
+    for database in list(_opened):
+        database.before_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork)
 
 
 def _utc_now() -> datetime:

@@ -40,10 +40,21 @@ def test_a_public_client_signs_in_and_reads_data(laptop: Laptop) -> None:
     ]  # fmt: skip
 
 
-def test_an_account_without_an_address_is_called_by_its_subject(
+def test_an_account_without_an_address_in_its_id_token_is_asked_for(
+    make_laptop: Callable[..., Laptop],
+) -> None:
+    """A conforming provider keeps claims of `email` out of the ID token (Core §5.4)."""
+    with contextlib.closing(CertifiedProvider(conformIdTokenClaims=True)) as provider:
+        laptop = make_laptop(issuer=provider.issuer)
+        laptop.sign_in()
+        assert laptop.status.identity == "ada@example.com"
+
+
+def test_an_account_whose_name_nobody_tells_is_called_by_its_subject(
     make_laptop: Callable[..., Laptop],
 ) -> None:
     with contextlib.closing(CertifiedProvider(conformIdTokenClaims=True)) as provider:
+        provider.set(metadata={"userinfo_endpoint": f"{provider.issuer}/nothing-here"})
         laptop = make_laptop(issuer=provider.issuer)
         laptop.sign_in()
         assert laptop.status.identity == "ada"

@@ -5,9 +5,16 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
-from jupyter_oauthconn.errors import ProviderUnavailableError
+from jupyter_oauthconn.errors import ProviderError, ProviderUnavailableError
 from jupyter_oauthconn.model import Secret, TokenAnswer
-from jupyter_oauthconn.protocol import Transport, identify
+from jupyter_oauthconn.protocol import (
+    Identity,
+    ServerMetadata,
+    Transport,
+    identify,
+    userinfo_request,
+    validate_userinfo,
+)
 
 from ..profile import Profile, Profiles
 
@@ -47,7 +54,27 @@ def account_of(
             # the label is not worth a failed sign-in; code and PKCE were already accepted
             _log.warning("The account's name could not be checked: %s", error.message)
         else:
-            return identity.subject, identity.label
+            return identity.subject, _label(answer, identity, metadata, profile, transport)
     field = profile.entry.token_answer.account
     label = answer.extra.get(field) if field else None
     return None, label
+
+
+def _label(
+    answer: TokenAnswer,
+    identity: Identity,
+    metadata: ServerMetadata,
+    profile: Profile,
+    transport: Transport,
+) -> str:
+    """A name that people know; an ID token often has the account's number only."""
+    endpoint = metadata.userinfo_endpoint
+    if identity.label != identity.subject or endpoint is None:
+        return identity.label
+    request = userinfo_request(endpoint=endpoint, access_token=answer.access_token)
+    try:
+        got = transport.send(request, typed_host=profile.is_typed(endpoint))
+        return validate_userinfo(got, identity)
+    except ProviderError as error:
+        _log.warning("The account's name could not be asked for: %s", error.message)
+        return identity.label

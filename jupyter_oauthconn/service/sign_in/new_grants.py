@@ -7,11 +7,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from jupyter_oauthconn.errors import InvalidClientError
+from jupyter_oauthconn.errors import InvalidClientError, InvalidIDTokenError
 from jupyter_oauthconn.model import (
     AuthorizationState,
     Connection,
     Grant,
+    NewTokens,
     PendingAuthorization,
     Secret,
     TokenAnswer,
@@ -99,10 +100,15 @@ class NewGrants:
             InvalidIDTokenError: nothing was written.
         """
         connection = profile.connection
-        subject, identity = account_of(
-            answer, profile, self._profiles, self._transport, nonce=nonce, now=issued_at
-        )
         tokens = new_tokens(answer, profile, issued_at=issued_at, margin=self._margin)
+        try:
+            subject, identity = account_of(
+                answer, profile, self._profiles, self._transport, nonce=nonce, now=issued_at
+            )
+        except InvalidIDTokenError:
+            # perhaps somebody else's code was slipped in: its tokens must not stay alive
+            self._revoke(profile, tokens)
+            raise
         before = self._store.grants.read(owner_id, connection.id)
         if before is not None and _other_account(before, subject, identity):
             self._store.authorizations.hold_tokens(
@@ -137,9 +143,11 @@ class NewGrants:
 
     def discard(self, connection: Connection, held: HeldTokens) -> None:
         """Tokens of an account that was not wanted must not stay alive."""
-        profile = self._profiles.of(connection)
+        self._revoke(self._profiles.of(connection), held.tokens)
+
+    def _revoke(self, profile: Profile, tokens: NewTokens) -> None:
         credentials = self._profiles.credentials(profile.client)
-        revoke_at_provider(self._transport, profile, credentials, held.tokens)
+        revoke_at_provider(self._transport, profile, credentials, tokens)
 
 
 def _other_account(before: Grant, subject: str | None, identity: str | None) -> bool:

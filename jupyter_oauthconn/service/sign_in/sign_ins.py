@@ -14,6 +14,7 @@ from jupyter_oauthconn.catalog import resolve_authorization_parameters
 from jupyter_oauthconn.errors import (
     AccessDeniedError,
     AuthorizationExpiredError,
+    AuthorizationFailedError,
     CallbackMismatchError,
     OAuthConnError,
     UnknownAuthorizationError,
@@ -203,6 +204,13 @@ class SignIns:
                     received=client_name,
                 )
             profile = self._profiles.of(connection)
+            if profile.token_endpoint != pending.token_endpoint:
+                # neither may the code go to the new server, nor a new secret to the old one
+                raise AuthorizationFailedError(
+                    f"The OAuth client {client_name!r} was changed during the sign-in.",
+                    hint="Start again from the notebook.",
+                    code="conflict",
+                )
             issued_at = self._store.now()
             answer = self._new_grants.exchange_code(pending, profile, parameters)
             self._new_grants.store(
