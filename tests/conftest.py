@@ -1,11 +1,17 @@
-"""What holds for every test: under `CI` a skipped test fails the run."""
+"""What holds for every test: under `CI` a skipped test fails the run. And a broker for many."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from jupyter_oauthconn.broker.local import LocalBroker
 
 settings.register_profile("oauthconn", deadline=None, print_blob=True)
 settings.load_profile("oauthconn")
@@ -28,3 +34,32 @@ def pytest_terminal_summary(
 ) -> None:
     if count := _skips_that_fail(config):
         terminalreporter.write_line(f"{count} skipped: with CI set a skip is a failure", red=True)
+
+
+@pytest.fixture
+def make_broker(tmp_path: Path) -> Iterator[Callable[[str], LocalBroker]]:
+    """Makes the broker of one laptop, for a practice provider's issuer: the public client
+    `practice`, which may come back to any port, and the connection `sales`."""
+    from jupyter_oauthconn.broker.local import LocalBroker
+    from jupyter_oauthconn.model import ClientDraft, ConnectionDraft, Settings
+
+    made: list[LocalBroker] = []
+
+    def make(issuer: str) -> LocalBroker:
+        broker = LocalBroker(Settings(), tmp_path / "home")
+        made.append(broker)
+        broker.add_client(
+            ClientDraft(
+                name="practice",
+                provider="practice",
+                client_id="notebook",
+                issuer=issuer,
+                loopback_port="any",
+            )
+        )
+        broker.add_connection(ConnectionDraft(name="sales", client="practice"))
+        return broker
+
+    yield make
+    for broker in made:
+        broker.close()

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from jupyter_oauthconn.broker.local import LocalBroker
 from jupyter_oauthconn.demo import PracticeServer
-from jupyter_oauthconn.model import ClientDraft, ConnectionDraft, Settings
 
 
 @pytest.fixture
@@ -19,18 +17,5 @@ def server() -> Iterator[PracticeServer]:
 
 
 @pytest.fixture
-def broker(tmp_path: Path, server: PracticeServer) -> Iterator[LocalBroker]:
-    """With the client `practice` on any port, and the connection `sales`."""
-    broker = LocalBroker(Settings(), tmp_path / "home")
-    broker.add_client(
-        ClientDraft(
-            name="practice",
-            provider="practice",
-            client_id="notebook",
-            issuer=server.issuer,
-            loopback_port="any",
-        )
-    )
-    broker.add_connection(ConnectionDraft(name="sales", client="practice"))
-    yield broker
-    broker.close()
+def broker(server: PracticeServer, make_broker: Callable[[str], LocalBroker]) -> LocalBroker:
+    return make_broker(server.issuer)

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from jupyter_oauthconn.broker.local import LocalBroker
 from jupyter_oauthconn.demo import PracticeServer
-from jupyter_oauthconn.model import ClientDraft, ConnectionDraft, Settings, Status
+from jupyter_oauthconn.model import Status
 
 HERE = Path(__file__).parent
 INSTALL = ["ci", "--no-audit", "--no-fund", "--ignore-scripts"]
@@ -108,48 +108,11 @@ class Person:
 
 
 @pytest.fixture
-def person(chromium: Browser, tmp_path: Path) -> Iterator[Person]:
+def person(chromium: Browser, make_broker: Callable[[str], LocalBroker]) -> Iterator[Person]:
     # cookies ignore ports: with one host name a cross-site fault would not show
     with PracticeServer(host="localhost") as server:
-        broker = LocalBroker(Settings(), tmp_path / "home")
-        broker.add_client(
-            ClientDraft(
-                name="practice",
-                provider="practice",
-                client_id="notebook",
-                issuer=server.issuer,
-                loopback_port="any",
-            )
-        )
-        broker.add_connection(ConnectionDraft(name="sales", client="practice"))
-        person = Person(broker, server, chromium)
+        person = Person(make_broker(server.issuer), server, chromium)
         yield person
         for context in person.contexts:
             context.close()
-        broker.close()
     assert person.faults == []
-
-
-@pytest.fixture
-def check_page(axe: str, tmp_path: Path) -> Callable[[Page, str], None]:
-    """Looks at the page that is shown: picture, accessibility, narrow window."""
-
-    def check(page: Page, name: str) -> None:
-        page.screenshot(path=tmp_path / f"{name}.png", full_page=True)
-        page.evaluate(axe)
-        found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-        faults = [
-            f"{one['id']}: {one['help']}: {node['html']}"
-            for one in found["violations"]
-            for node in one["nodes"]
-        ]
-        assert faults == [], f"{page.url.partition('?')[0]} ({name})"
-        usual = page.viewport_size
-        assert usual is not None
-        # WCAG 2.2 §1.4.10: readable at 320 pixels without scrolling to the side
-        page.set_viewport_size({"width": 320, "height": 700})
-        page.screenshot(path=tmp_path / f"{name}-narrow.png", full_page=True)
-        assert page.evaluate("document.documentElement.scrollWidth") <= 320, name
-        page.set_viewport_size(usual)
-
-    return check

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -13,11 +12,8 @@ from jupyter_oauthconn.broker.local import LocalBroker
 from jupyter_oauthconn.demo import PracticeServer
 from jupyter_oauthconn.kernel.practice import consent
 from jupyter_oauthconn.model import (
-    ClientDraft,
     Connection,
-    ConnectionDraft,
     Grant,
-    Settings,
 )
 from jupyter_oauthconn.service.token_service import TokenService
 
@@ -28,7 +24,6 @@ class World:
 
     broker: LocalBroker
     server: PracticeServer
-    home: Path
 
     @property
     def service(self) -> TokenService:
@@ -65,21 +60,9 @@ def server() -> Iterator[PracticeServer]:
 
 
 @pytest.fixture
-def world(tmp_path: Path, server: PracticeServer) -> Iterator[World]:
+def world(server: PracticeServer, make_broker: Callable[[str], LocalBroker]) -> World:
     """A registered client and a connection `sales`; nobody has signed in."""
-    broker = LocalBroker(Settings(), tmp_path / "home")
-    broker.add_client(
-        ClientDraft(
-            name="practice",
-            provider="practice",
-            client_id="notebook",
-            issuer=server.issuer,
-            loopback_port="any",
-        )
-    )
-    broker.add_connection(ConnectionDraft(name="sales", client="practice"))
-    yield World(broker, server, tmp_path / "home")
-    broker.close()
+    return World(make_broker(server.issuer), server)
 
 
 @pytest.fixture
