@@ -116,3 +116,28 @@ def person(chromium: Browser, make_broker: Callable[[str], LocalBroker]) -> Iter
         for context in person.contexts:
             context.close()
     assert person.faults == []
+
+
+@pytest.fixture
+def check_page(axe: str, tmp_path: Path) -> Callable[[Page, str], None]:
+    """Looks at the page that is shown: picture, accessibility, narrow window."""
+
+    def check(page: Page, name: str) -> None:
+        page.screenshot(path=tmp_path / f"{name}.png", full_page=True)
+        page.evaluate(axe)
+        found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        faults = [
+            f"{one['id']}: {one['help']}: {node['html']}"
+            for one in found["violations"]
+            for node in one["nodes"]
+        ]
+        assert faults == [], f"{page.url.partition('?')[0]} ({name})"
+        usual = page.viewport_size
+        assert usual is not None
+        # WCAG 2.2 §1.4.10: readable at 320 pixels without scrolling to the side
+        page.set_viewport_size({"width": 320, "height": 700})
+        page.screenshot(path=tmp_path / f"{name}-narrow.png", full_page=True)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320, name
+        page.set_viewport_size(usual)
+
+    return check

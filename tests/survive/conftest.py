@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import itertools
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -18,11 +19,26 @@ from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
+from jupyter_oauthconn.broker.flows import Flows
 from jupyter_oauthconn.broker.local import LocalBroker
+from jupyter_oauthconn.catalog import load
 from jupyter_oauthconn.demo import PracticeServer
+from jupyter_oauthconn.demo.provider import PracticeProvider, Record
 from jupyter_oauthconn.errors import InteractionRequiredError
 from jupyter_oauthconn.kernel.practice import consent
-from jupyter_oauthconn.model import ClientDraft, ConnectionDraft, Grant, Settings
+from jupyter_oauthconn.model import (
+    AccessToken,
+    Authorization,
+    ClientDraft,
+    Connection,
+    ConnectionDraft,
+    Grant,
+    Secret,
+    Settings,
+    Status,
+)
+from jupyter_oauthconn.service.token_service import TokenService
+from jupyter_oauthconn.storage import Store
 from jupyter_oauthconn.storage.tables import grants
 
 WORKER = Path(__file__).with_name("worker.py")
@@ -163,6 +179,7 @@ class World:
     def close(self) -> None:
         for one in self.processes:
             if one.popen.poll() is None:
+                one.popen.send_signal(signal.SIGCONT)
                 one.end()
             for stream in (one.popen.stdin, one.popen.stdout):
                 assert stream is not None
@@ -189,13 +206,88 @@ class Clock:
     def seconds(self) -> float:
         return self.now.timestamp()
 
-    def pass_(self, time: timedelta) -> None:
-        self.now += time
+    def pass_(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+class Timeless:
+    """A token service on SQLite and a provider, both in this process and by one clock."""
+
+    def __init__(self, home: Path, catalog: Path) -> None:
+        self.clock = Clock()
+        self.home = home
+        self.server = PracticeServer(clock=self.clock.seconds).start()
+        self._catalog = load([catalog])
+        self._open()
+        self.owner = self.service.owner("os", "1000", "ana")
+
+    @property
+    def provider(self) -> PracticeProvider:
+        return self.server.provider
+
+    def add(
+        self, name: str, *, provider: str = "practice", secret: Secret | None = None
+    ) -> None:
+        """A connection and a client of its own; nobody has signed in."""
+        draft = ClientDraft(
+            name=name,
+            provider=provider,
+            client_id="confidential-notebook" if secret else "notebook",
+            client_secret=secret,
+            issuer=self.server.issuer,
+            redirect_uris=("http://127.0.0.1/oauthconn/callback/practice",),
+            loopback_port="any",
+        )
+        self.service.clients.add(draft, actor="ana")
+        self.service.connections.add(
+            self.owner, ConnectionDraft(name=name, client=name), actor="ana"
+        )
+
+    def connection(self, name: str) -> Connection:
+        return self.service.connections.get(self.owner, name)
+
+    def sign_in(self, name: str, account: str = "analyst@example.com") -> Authorization:
+        authorization = Flows(self.service, self.owner).start(self.connection(name), None)
+        assert authorization.public_url is not None
+        consent(authorization.public_url, account=account)
+        return self.service.sign_ins.read(self.owner, authorization.id)
+
+    def ask(self, name: str, *, rejected: int | None = None) -> AccessToken:
+        return self.service.tokens.access_token(
+            self.owner, self.connection(name), rejected_generation=rejected
+        )
+
+    def grant(self, name: str) -> Grant | None:
+        return self.service.store.grants.read(self.owner, self.connection(name).id)
+
+    def status(self, name: str) -> Status:
+        return self.service.connections.seen(self.owner, name).status
+
+    def refreshes(self) -> list[Record]:
+        return self.provider.requests("token", grant_type="refresh_token")
+
+    def crash(self) -> None:
+        """The process is gone, and another one begins."""
+        self.service._refresher.close()
+        self.service.store.close()
+        self._open()
+
+    def close(self) -> None:
+        self.service.close()
+        self.server.stop()
+
+    def _open(self) -> None:
+        store = Store.open(home=self.home, clock=self.clock)
+        self.service = TokenService(Settings(), store, self._catalog)
+        # a provider that drips is not waited for long
+        self.service.transport._total_seconds = 1.0
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def timeless(tmp_path: Path, catalog: Path) -> Iterator[Timeless]:
+    timeless = Timeless(tmp_path / "home", catalog)
+    yield timeless
+    timeless.close()
 
 
 @pytest.fixture(scope="session")
