@@ -8,8 +8,7 @@ from uuid import UUID
 
 from jupyter_oauthconn.errors import (
     ConsentRequiredError,
-    InvalidClientError,
-    ProviderUnavailableError,
+    ProviderError,
     ReauthorizationRequiredError,
     StorageError,
 )
@@ -52,7 +51,7 @@ class Tokens:
     ) -> AccessToken:
         """See `Broker.access_token`. A fresh token costs one SELECT; one that is due is returned
         and renewed behind it; only an expired, rejected or too short one makes the caller wait."""
-        self._profiles.enabled_client_of(connection)
+        self._profiles.check_enabled(connection)
         grant = self._store.grants.read(owner_id, connection.id, resource or "")
         if grant is None:
             raise _consent_required(connection)
@@ -71,7 +70,7 @@ class Tokens:
 
     def renew_now(self, owner_id: UUID, connection: Connection) -> AccessToken:
         """Refreshes because a person asks, whatever the back-off says."""
-        self._profiles.enabled_client_of(connection)
+        self._profiles.check_enabled(connection)
         grant = self._store.grants.read(owner_id, connection.id)
         if grant is None:
             raise _consent_required(connection)
@@ -98,10 +97,10 @@ class Tokens:
         alive = not rejected and grant.token.valid_for(timedelta(0), now=now)
         if not grant.has_refresh_token and alive and not exact:
             return grant.token
-        _check_refreshable(connection, grant)
         try:
+            _check_refreshable(connection, grant)
             return self._refresher.refresh(connection, grant, spare=alive)
-        except (ProviderUnavailableError, InvalidClientError) as error:
+        except ProviderError as error:
             if not alive or exact:
                 raise
             _log.info("%s: serving the old token while it lives: %s", connection.name, error)

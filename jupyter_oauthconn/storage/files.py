@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 from jupyter_core.paths import secure_write
@@ -12,6 +13,7 @@ from jupyter_oauthconn.errors import StorageError
 _FOLDER_MODE = 0o700
 _FILE_MODE = 0o600
 _OTHERS = 0o077
+_OTHERS_WRITE = 0o022
 _MOUNTS = Path("/proc/self/mountinfo")
 _NETWORK = frozenset(
     ("nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "fuse", "9p", "ceph", "glusterfs", "afs")
@@ -19,7 +21,12 @@ _NETWORK = frozenset(
 
 
 def make_private_folder(folder: Path) -> tuple[str, ...]:
-    """Makes `folder` if it is missing; returns notes. Raises `StorageError`."""
+    """Makes `folder` if it is missing; returns notes. Raises `StorageError`.
+
+    One that was there keeps its rights: it may be shared for good reason, or be `/tmp`.
+    """
+    if folder.is_dir():
+        return _note_writable(folder)
     try:
         folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
     except OSError as error:
@@ -27,7 +34,14 @@ def make_private_folder(folder: Path) -> tuple[str, ...]:
             f"The folder {folder} cannot be made: {error.strerror}.",
             hint="JUPYTER_OAUTHCONN_HOME moves it.",
         ) from None
-    return keep_private(folder)
+    return ()
+
+
+def _note_writable(folder: Path) -> tuple[str, ...]:
+    mode = folder.stat().st_mode
+    if os.name == "nt" or not mode & _OTHERS_WRITE or mode & stat.S_ISVTX:
+        return ()
+    return (f"Others can write into {folder}, and so put their own files in place of ours.",)
 
 
 def make_private_file(path: Path) -> tuple[str, ...]:
@@ -35,6 +49,11 @@ def make_private_file(path: Path) -> tuple[str, ...]:
 
     Raises `StorageError`.
     """
+    if path.exists() and not path.is_file():
+        raise StorageError(
+            f"{path} is not a file.",
+            hint="Correct database_url, or move the folder with JUPYTER_OAUTHCONN_HOME.",
+        )
     try:
         os.close(os.open(path, os.O_CREAT | os.O_RDONLY, _FILE_MODE))
     except OSError as error:
@@ -46,7 +65,7 @@ def make_private_file(path: Path) -> tuple[str, ...]:
 
 
 def keep_private(path: Path) -> tuple[str, ...]:
-    """Takes the rights of others on a file or folder of ours away; returns notes.
+    """Takes the rights of others on a file of ours away; returns notes.
 
     Only what we own is judged: a Kubernetes Secret or a mounted volume belongs to somebody else.
 

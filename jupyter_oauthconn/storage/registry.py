@@ -199,6 +199,12 @@ class Registry:
             self._sealer.unseal(row.value_sealed, _secret_place(row.id, client_id)) for row in rows
         ]
 
+    def is_client_enabled(self, name: str) -> bool | None:
+        """None: there is none of that name. The read path's short question."""
+        with self._database.reading() as connection:
+            found: bool | None = connection.execute(_ENABLED, {"name": name}).scalar()
+        return found
+
     def remove_client_secret(self, id: UUID) -> None:
         with self._database.writing() as connection:
             connection.execute(sa.delete(client_secrets).where(client_secrets.c.id == id))
@@ -210,7 +216,8 @@ class Registry:
 
     def connection(self, owner_id: UUID, name: str) -> Connection | None:
         with self._database.reading() as connection:
-            return next(iter(_read_connections(connection, _named(owner_id, name))), None)
+            row = connection.execute(_CONNECTION, {"owner_id": owner_id, "name": name}).first()
+        return None if row is None else Connection(**row._mapping)
 
     def connections_of_client(self, client_name: str) -> list[Connection]:
         """Everybody's."""
@@ -277,6 +284,13 @@ class Registry:
         """Removes a connection and whatever hangs on it, if it is there."""
         with self._database.writing() as connection:
             connection.execute(sa.delete(connections).where(_named(owner_id, name)))
+
+
+#: Statements of the read path, built once: building one costs more than running it.
+_ENABLED = sa.select(clients.c.enabled).where(clients.c.name == sa.bindparam("name"))
+_CONNECTION = _CONNECTION_FIELDS.where(
+    connections.c.owner_id == sa.bindparam("owner_id"), connections.c.name == sa.bindparam("name")
+)
 
 
 def _read_clients(

@@ -6,6 +6,7 @@ import os
 import socket
 import sqlite3
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -152,13 +153,30 @@ def test_everything_is_for_its_owner_alone(sqlite_world, home):
 
 def test_rights_of_others_are_taken_away_and_told(sqlite_world, home):
     sqlite_world.store.close()
-    home.chmod(0o755)
     for name in ("oauthconn.db", "keys.json"):
         (home / name).chmod(0o644)
     store = sqlite_world.open()
-    assert sum("could be read by others" in note for note in store.notes) == 3
+    assert sum("could be read by others" in note for note in store.notes) == 2
     assert (home / "oauthconn.db").stat().st_mode & 0o777 == 0o600
     assert (home / "keys.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_folder_that_was_there_keeps_its_rights(tmp_path):
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    for mode, told in ((0o755, False), (0o777, True), (0o1777, False)):
+        shared.chmod(mode)
+        store = Store.open(home=shared)
+        assert any("Others can write into" in note for note in store.notes) == told
+        store.close()
+        assert shared.stat().st_mode & 0o7777 == mode
+
+
+@pytest.mark.parametrize("place", ["/dev/null", "/dev/zero"])
+def test_a_device_is_no_database_and_is_left_alone(home, place):
+    before = Path(place).stat().st_mode
+    assert "is not a file" in str(refused(Store.open, home=home, database_url=f"sqlite:///{place}"))
+    assert Path(place).stat().st_mode == before
 
 
 def test_insecure_writes_can_be_allowed(sqlite_world, home, monkeypatch):

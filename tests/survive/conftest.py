@@ -19,6 +19,7 @@ from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
+
 from jupyter_oauthconn.broker.flows import Flows
 from jupyter_oauthconn.broker.local import LocalBroker
 from jupyter_oauthconn.catalog import load
@@ -225,9 +226,7 @@ class Timeless:
     def provider(self) -> PracticeProvider:
         return self.server.provider
 
-    def add(
-        self, name: str, *, provider: str = "practice", secret: Secret | None = None
-    ) -> None:
+    def add(self, name: str, *, provider: str = "practice", secret: Secret | None = None) -> None:
         """A connection and a client of its own; nobody has signed in."""
         draft = ClientDraft(
             name=name,

@@ -1,6 +1,6 @@
 """A notebook's process that forks. Run as a script; it finds its service by the environment.
 
-    python forks.py fork|loky|multiprocessing
+python forks.py fork|loky|multiprocessing
 """
 
 from __future__ import annotations

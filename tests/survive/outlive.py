@@ -1,6 +1,6 @@
 """A child that outlives the process it was forked from, and refreshes when that one has ended.
 
-    python outlive.py HOME DATABASE_URL CATALOG_FOLDER
+python outlive.py HOME DATABASE_URL CATALOG_FOLDER
 """
 
 from __future__ import annotations

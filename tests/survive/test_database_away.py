@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+
 from jupyter_oauthconn.model import AccessToken
 from jupyter_oauthconn.service.refresh import flight
 from jupyter_oauthconn.storage import database
@@ -117,9 +118,7 @@ def test_postgresql_crashes_again_and_again_under_load(
 
 
 @pytest.fixture
-def world(
-    sqlite_files: Callable[[], World], monkeypatch: pytest.MonkeyPatch
-) -> World:
+def world(sqlite_files: Callable[[], World], monkeypatch: pytest.MonkeyPatch) -> World:
     """On SQLite, where a lock is given up after a moment."""
     monkeypatch.setattr(database, "_BUSY_TIMEOUT", timedelta(seconds=0.05))
     world = sqlite_files()
@@ -232,4 +231,3 @@ def test_a_process_that_goes_on_finds_the_file_of_one_that_ended(
     assert (token.reveal(), token.generation) == (LARGE, 2)
     assert other.refreshes() == 1
     assert other.lost(["sales"]) == []
-

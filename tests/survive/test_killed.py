@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable
 
 import pytest
+
 from jupyter_oauthconn.errors import ReauthorizationRequiredError
 from jupyter_oauthconn.model import Reason, State
 

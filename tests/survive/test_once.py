@@ -70,5 +70,3 @@ def test_a_provider_that_is_down_is_not_stormed(world: World) -> None:
     for _ in range(3):
         assert {one["error"] for one in storm(fleet)} == {"provider_unavailable"}
     assert world.refreshes() == 1
-
-

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import signal
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
+
 from jupyter_oauthconn.errors import ConsentRequiredError
 from jupyter_oauthconn.model import AccessToken, State
 
-from .conftest import World, until
+from .conftest import World
 
 
 @contextmanager

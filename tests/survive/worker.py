@@ -118,7 +118,17 @@ def unsaved(broker: LocalBroker) -> int:
 
 
 VERBS: dict[str, Callable[..., object]] = {
-    one.__name__: one for one in (ask, answers, ask_again_and_again, stop_asking, ask_and_answer, shorten_lease, die, unsaved)
+    one.__name__: one
+    for one in (
+        ask,
+        answers,
+        ask_again_and_again,
+        stop_asking,
+        ask_and_answer,
+        shorten_lease,
+        die,
+        unsaved,
+    )
 }
 
 

@@ -9,8 +9,8 @@ asked, and nobody but the holder of the lease asks. `flight`: one for each grant
 call, which lost the answer together with the connection that held them.
 """
 
-from .exchange import Exchange, client_refused, reauthorization_required
-from .failures import Kind, kind_of, last_error
+from .exchange import Exchange
+from .failures import Kind, client_refused, kind_of, last_error, reauthorization_required
 from .flight import Refresher
 from .kept_answers import KeptAnswers
 from .lifetimes import new_tokens

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from jupyter_oauthconn.catalog import Rotation
 from jupyter_oauthconn.errors import (
-    ConsentRequiredError,
     InvalidClientError,
     OAuthConnError,
     ProviderError,
     ProviderProtocolError,
     ProviderRejectedError,
     ProviderUnavailableError,
-    ReauthorizationRequiredError,
 )
 from jupyter_oauthconn.model import (
     AccessToken,
     Attempt,
     Claim,
     Connection,
-    Grant,
     NewTokens,
-    Reason,
     Revocation,
     Secret,
     TokenAnswer,
@@ -43,17 +38,26 @@ from jupyter_oauthconn.storage import Store
 from ..history import record
 from ..profile import Profile, Profiles
 from ..revocation import revoke_at_provider
-from .failures import Kind, back_off, kind_of, last_error
+from .failures import (
+    Kind,
+    back_off,
+    client_refused,
+    gone,
+    kind_of,
+    last_error,
+    new_sign_in_needed,
+    reason_of,
+)
 from .kept_answers import KeptAnswers
 from .lifetimes import new_tokens
-
-_log = logging.getLogger(__name__)
 
 #: No request leaves later than this after the claim: lease (45 s) less time-out (15 s), and some.
 _LATEST_SEND_SECONDS = 25.0
 #: How long the answer of a holder whose lease ran out is waited for; longer than its pauses.
 _HOLDER_SECONDS = 3.0
 _HOLDER_PAUSE = 0.1
+#: Within the provider's grace period a lost answer is asked for again after this part of it.
+_SHARE_OF_GRACE = 0.2
 #: HTTP statuses that say the request was not worked on (RFC 6585 §4, RFC 9110 §15.6.4).
 _NOT_WORKED_ON = frozenset({429, 503})
 _SERVER_ERROR = 500
@@ -207,7 +211,8 @@ class Exchange:
         try:
             answer = self._transport.send(request, typed_host=renewal.profile.is_typed(request.url))
         except ProviderUnavailableError as error:
-            self._failed(connection, claim, error, spent_unknown=error.request_sent)
+            grace = _grace_left(renewal)
+            self._failed(connection, claim, error, spent_unknown=error.request_sent, grace=grace)
             raise
         except ProviderError as error:
             self._failed(connection, claim, error, spent_unknown=True)
@@ -232,7 +237,11 @@ class Exchange:
                 self._failed(renewal.connection, claim, error, spent_unknown=True)
                 raise
             # an odd answer that carries both tokens is the only copy of a rotated one
-            validated = TokenAnswer(access_token=access_token, refresh_token=refresh_token)
+            validated = TokenAnswer(
+                access_token=access_token,
+                refresh_token=refresh_token,
+                expires_in=_life_seconds(claim.grant.token),
+            )
         except ProviderError as error:
             if kind_of(error) is not Kind.PERMANENT:
                 odd = answer.status >= _SERVER_ERROR and answer.status not in _NOT_WORKED_ON
@@ -258,7 +267,7 @@ class Exchange:
         if current is None or not kept:
             # revoked meanwhile: what came back must not stay alive at the provider
             discard()
-            raise _gone(connection)
+            raise gone(connection)
         if current.generation > claim.grant.generation:
             return current.token
         return self.as_token(claim, tokens)
@@ -269,7 +278,7 @@ class Exchange:
         grants = self._store.grants
         current = grants.read(claim.grant.owner_id, connection.id, claim.grant.resource)
         if current is None or current.id != claim.grant.id:
-            raise _gone(connection)
+            raise gone(connection)
         if current.generation > claim.grant.generation:
             return current.token
         while (candidate := grants.next_candidate(claim.grant.id)) is not None:
@@ -280,7 +289,7 @@ class Exchange:
                 if kind_of(rejected) is not Kind.PERMANENT:
                     raise
                 error = rejected
-        reason = _reason(claim, error)
+        reason = reason_of(claim, error)
         grants.require_reauthorization(
             claim.grant.id,
             generation=claim.grant.generation,
@@ -294,13 +303,22 @@ class Exchange:
             connection=connection,
             outcome=error.error,
         )
-        raise _reauthorization_required(connection, reason)
+        raise new_sign_in_needed(connection, reason)
 
     def _failed(
-        self, connection: Connection, claim: Claim, error: ProviderError, *, spent_unknown: bool
+        self,
+        connection: Connection,
+        claim: Claim,
+        error: ProviderError,
+        *,
+        spent_unknown: bool,
+        grace: timedelta | None = None,
     ) -> None:
         """Writes a failure that keeps the grant: back-off, or suspension until it is mended."""
         at = claim.claimed_at
+        wait = back_off(claim.grant.failures + 1, error)
+        if grace and spent_unknown:
+            wait = min(wait, grace * _SHARE_OF_GRACE)
         if kind_of(error) is Kind.CONFIGURATION:
             self._store.grants.suspend(
                 claim.grant.id, generation=claim.grant.generation, error=last_error(error, at)
@@ -309,7 +327,7 @@ class Exchange:
             self._store.grants.record_failure(
                 claim,
                 last_error(error, at),
-                not_before=at + back_off(claim.grant.failures + 1, error),
+                not_before=at + wait,
                 spent_unknown=spent_unknown,
             )
         record(
@@ -321,58 +339,23 @@ class Exchange:
         )
 
 
+def _life_seconds(token: AccessToken) -> float | None:
+    if token.expires_at is None or token.issued_at is None:
+        return None
+    return (token.expires_at - token.issued_at).total_seconds()
+
+
+def _grace_left(renewal: _Renewal) -> timedelta | None:
+    """The provider's grace period while it runs: a lost answer is to be asked for again in it."""
+    claim, grace = renewal.claim, renewal.profile.entry.refresh.grace
+    sent_at = claim.previous_sent_at or claim.claimed_at
+    return grace if grace and claim.claimed_at - sent_at < grace else None
+
+
 def _may_end_the_grant(renewal: _Renewal) -> bool:
     """Whether the token was perhaps spent by a refresh whose answer was lost, and the provider
     takes a second use for a theft."""
     claim, rules = renewal.claim, renewal.profile.entry.refresh
     if claim.previous is not Attempt.SENT or rules.rotation in _HARMLESS_TWICE:
         return False
-    sent_at = claim.previous_sent_at
-    in_grace = rules.grace and sent_at is not None and claim.claimed_at - sent_at < rules.grace
-    return not in_grace
-
-
-def reauthorization_required(connection: Connection, grant: Grant) -> ReauthorizationRequiredError:
-    """The error for a grant that only a new sign-in brings back, with its stored reason."""
-    return _reauthorization_required(connection, Reason(grant.reason or Reason.REVOKED))
-
-
-def client_refused(connection: Connection, grant: Grant) -> InvalidClientError:
-    """The error for a suspended grant: the provider refused the client, not the person."""
-    said = grant.last_error.message if grant.last_error else "The provider refused it."
-    return InvalidClientError(
-        f"{connection.name}: the OAuth client {connection.client!r} does not work. {said}",
-        hint="An administrator must mend the OAuth client (its id or secret); `%oauthclient test "
-        f"{connection.client}` tells more. Your sign-in is kept.",
-        error="invalid_client",
-        status=401,
-    )
-
-
-def _reauthorization_required(
-    connection: Connection, reason: Reason
-) -> ReauthorizationRequiredError:
-    return ReauthorizationRequiredError(
-        f"{connection.name}: a new sign-in is needed, because {reason.words}.",
-        hint=f"Sign in again: `%connect auth {connection.name} --again`. The connection and its "
-        "settings stay.",
-        reason=reason.value,
-    )
-
-
-def _gone(connection: Connection) -> ConsentRequiredError:
-    return ConsentRequiredError(
-        f"{connection.name}: the sign-in was revoked.",
-        hint=f"Sign in again: `%connect auth {connection.name}`.",
-    )
-
-
-def _reason(claim: Claim, error: ProviderRejectedError) -> Reason:
-    ended = claim.grant.refresh_expires_at
-    if error.error == "invalid_scope":
-        return Reason.SCOPE_CHANGED
-    if claim.previous is Attempt.SENT:
-        return Reason.REFRESH_OUTCOME_UNKNOWN
-    if ended is not None and ended <= claim.claimed_at:
-        return Reason.ABSOLUTE_EXPIRED
-    return Reason.REVOKED
+    return _grace_left(renewal) is None

@@ -1,4 +1,4 @@
-"""Three kinds of failure, never mixed, and how long to wait after the one that passes."""
+"""Three kinds of failure, never mixed: how long to wait after the one that passes, what to say."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from jupyter_oauthconn.errors import (
+    ConsentRequiredError,
     InvalidClientError,
     OAuthConnError,
     ProviderProtocolError,
     ProviderRejectedError,
     ProviderUnavailableError,
+    ReauthorizationRequiredError,
 )
-from jupyter_oauthconn.model import LastError
+from jupyter_oauthconn.model import Attempt, Claim, Connection, Grant, LastError, Reason
 
 _FIRST_WAIT = timedelta(seconds=30)
 _LONGEST_WAIT = timedelta(minutes=15)
@@ -69,3 +71,50 @@ def last_error(error: OAuthConnError, at: datetime) -> LastError:
     """The error as it is stored beside the grant."""
     code = error.error if isinstance(error, ProviderRejectedError) else error.code
     return LastError(code=code, message=error.message, at=at)
+
+
+def reauthorization_required(connection: Connection, grant: Grant) -> ReauthorizationRequiredError:
+    """The error for a grant that only a new sign-in brings back, with its stored reason."""
+    return new_sign_in_needed(connection, Reason(grant.reason or Reason.REVOKED))
+
+
+def client_refused(connection: Connection, grant: Grant) -> InvalidClientError:
+    """The error for a suspended grant: the provider refused the client, not the person."""
+    said = grant.last_error.message if grant.last_error else "The provider refused it."
+    return InvalidClientError(
+        f"{connection.name}: the OAuth client {connection.client!r} does not work. {said}",
+        hint="An administrator must mend the OAuth client (its id or secret); `%oauthclient test "
+        f"{connection.client}` tells more. Your sign-in is kept.",
+        error="invalid_client",
+        status=401,
+    )
+
+
+def new_sign_in_needed(connection: Connection, reason: Reason) -> ReauthorizationRequiredError:
+    """The error for a grant that ended for that reason."""
+    return ReauthorizationRequiredError(
+        f"{connection.name}: a new sign-in is needed, because {reason.words}.",
+        hint=f"Sign in again: `%connect auth {connection.name} --again`. The connection and its "
+        "settings stay.",
+        reason=reason.value,
+    )
+
+
+def gone(connection: Connection) -> ConsentRequiredError:
+    """The error for a grant that is no longer there."""
+    return ConsentRequiredError(
+        f"{connection.name}: the sign-in was revoked.",
+        hint=f"Sign in again: `%connect auth {connection.name}`.",
+    )
+
+
+def reason_of(claim: Claim, error: ProviderRejectedError) -> Reason:
+    """Why a permanent refusal ended the grant."""
+    ended = claim.grant.refresh_expires_at
+    if error.error == "invalid_scope":
+        return Reason.SCOPE_CHANGED
+    if claim.previous is Attempt.SENT:
+        return Reason.REFRESH_OUTCOME_UNKNOWN
+    if ended is not None and ended <= claim.claimed_at:
+        return Reason.ABSOLUTE_EXPIRED
+    return Reason.REVOKED

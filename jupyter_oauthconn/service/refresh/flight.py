@@ -8,11 +8,12 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import timedelta
 from uuid import UUID
 
-from jupyter_oauthconn.errors import ConsentRequiredError, ProviderUnavailableError
+from jupyter_oauthconn.errors import ProviderUnavailableError
 from jupyter_oauthconn.model import AccessToken, Attempt, Connection, Grant, GrantState
 from jupyter_oauthconn.storage import Store
 
-from .exchange import Exchange, client_refused, reauthorization_required
+from .exchange import Exchange
+from .failures import client_refused, gone, reauthorization_required
 from .kept_answers import KeptAnswers
 
 #: Longer than the time-out of a provider call, so that a lease never ends under a live request.
@@ -131,10 +132,7 @@ class Refresher:
     def _current(self, connection: Connection, seen: Grant) -> Grant:
         grant = self._store.grants.read(seen.owner_id, connection.id, seen.resource)
         if grant is None or grant.id != seen.id:
-            raise ConsentRequiredError(
-                f"{connection.name}: the sign-in was revoked.",
-                hint=f"Sign in again: `%connect auth {connection.name}`.",
-            )
+            raise gone(connection)
         return grant
 
     def _check_renewable(

@@ -57,9 +57,9 @@ class Grants:
 
     def read(self, owner_id: UUID, connection_id: UUID, resource: str = "") -> Grant | None:
         """One SELECT; unseals the access token only. Raises `UnsealError`."""
-        query = sa.select(grants).where(_of(owner_id, connection_id), grants.c.resource == resource)
+        place = {"owner_id": owner_id, "connection_id": connection_id, "resource": resource}
         with self._database.reading() as connection:
-            row = connection.execute(query).first()
+            row = connection.execute(_READ, place).first()
         return None if row is None else self._records.grant(row)
 
     def of_owner(self, owner_id: UUID) -> list[Grant]:
@@ -263,6 +263,12 @@ class Grants:
             scope=token.scope,
             extra=token.extra,
         )
+
+
+#: Built once: building the statement of the read path costs more than running it.
+_READ = sa.select(grants).where(
+    *(grants.c[name] == sa.bindparam(name) for name in ("owner_id", "connection_id", "resource"))
+)
 
 
 def _of(owner_id: UUID, connection_id: UUID) -> sa.ColumnElement[bool]:
