@@ -12,7 +12,7 @@ from . import TokenServiceBroker
 
 
 def choose(settings: Settings | None = None) -> TokenServiceBroker:
-    """The broker of this process: the Jupyter server that started this kernel, else local.
+    """The broker of this process: a token service of its own.
 
     Args:
         settings: those of a local service; given, they are used wherever this runs.
@@ -22,12 +22,12 @@ def choose(settings: Settings | None = None) -> TokenServiceBroker:
             a sign-in page of the kernel's own might be on a machine that no browser reaches.
     """
     environ = os.environ
-    if settings is None and "JPY_SESSION_NAME" in environ and not environ.get(_URL):
+    if settings is None and "JPY_SESSION_NAME" in environ:
         raise ServiceUnreachableError(
-            "The Jupyter server that started this kernel does not have jupyter_oauthconn.",
-            hint="Install it in the server's environment and restart the server: `pip install "
-            "jupyter-oauthconn`. On your own machine `oc.use(oc.Settings())` keeps the tokens "
-            "in this kernel instead.",
+            "The Jupyter server that started this kernel runs no jupyter_oauthconn extension.",
+            hint="Where the browser is on the same machine as this kernel, let the kernel keep "
+            "the tokens itself: `import jupyter_oauthconn as oc; oc.use(oc.Settings())`, then run "
+            "the line again.",
         )
     from .local import LocalBroker
 
@@ -42,6 +42,3 @@ def data_home(settings: Settings) -> Path:
     from jupyter_core.paths import jupyter_data_dir
 
     return Path(jupyter_data_dir()) / "oauthconn"
-
-
-_URL = "JUPYTER_OAUTHCONN_URL"

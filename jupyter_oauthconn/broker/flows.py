@@ -11,7 +11,6 @@ from uuid import UUID, uuid4
 
 from jupyter_oauthconn.errors import (
     AccessDeniedError,
-    ConfigurationError,
     InvalidParameterError,
     OAuthConnError,
     UnknownAuthorizationError,
@@ -28,7 +27,7 @@ from jupyter_oauthconn.service.sign_in import loopback_redirect_uris
 from jupyter_oauthconn.service.sign_in.device import DeviceSignIn
 from jupyter_oauthconn.service.token_service import TokenService
 
-from .loopback import Hosted, LoopbackSite, bind, host_of, loopback_uris
+from .loopback import Hosted, LoopbackSite, bind, host_of, loopback_uris, no_loopback_uri
 
 
 class Flows:
@@ -130,8 +129,7 @@ class Flows:
         profile = self._service.profiles.of(connection)
         if self._service.settings.device_flow_enabled and profile.endpoints.device_authorization:
             return Flow.DEVICE
-        loopback_uris(client)  # says what to add
-        raise ConfigurationError("unreachable")
+        raise no_loopback_uri(client)
 
     def _start_loopback(self, client: ClientRegistration, connection: Connection) -> Authorization:
         site, uri = self._site_for(client)

@@ -87,7 +87,6 @@ class LocalBroker:
         min_validity: timedelta = DEFAULT_MIN_VALIDITY,
         exact: bool = False,
         rejected_generation: int | None = None,
-        resource: str | None = None,
         interactive: bool = False,
     ) -> AccessToken:
         connection = self._service.connections.get(self._owner, name)
@@ -98,16 +97,13 @@ class LocalBroker:
                 min_validity=min_validity,
                 exact=exact,
                 rejected_generation=rejected_generation,
-                resource=resource,
             )
         except InteractionRequiredError as error:
             if interactive:
                 error.authorization = self._flows.start(connection, None)
             raise
 
-    def authorize(
-        self, name: str, *, flow: Flow | None = None, again: bool = False
-    ) -> Authorization:
+    def authorize(self, name: str, *, flow: Flow | None = None) -> Authorization:
         connection = self._service.connections.get(self._owner, name)
         return self._flows.start(connection, flow)
 

@@ -166,14 +166,19 @@ def loopback_uris(client: ClientRegistration) -> list[SplitResult]:
     """The client's redirect URIs on this machine; raises `ConfigurationError` without one."""
     uris = loopback_redirect_uris(client)
     if not uris:
-        raise ConfigurationError(
-            f"The OAuth client {client.name!r} has no redirect URI on this machine, only "
-            f"{' and '.join(client.redirect_uris) or 'none'}.",
-            hint="Add a loopback one at the provider and here: `%oauthclient edit "
-            f"{client.name} --redirect-uri http://localhost:8888/oauthconn/callback/"
-            f"{client.name}`.",
-        )
+        raise no_loopback_uri(client)
     return uris
+
+
+def no_loopback_uri(client: ClientRegistration) -> ConfigurationError:
+    """Says which redirect URI is missing for a sign-in on this machine."""
+    return ConfigurationError(
+        f"The OAuth client {client.name!r} has no redirect URI on this machine, only "
+        f"{' and '.join(client.redirect_uris) or 'none'}.",
+        hint="Add a loopback one at the provider and here: `%oauthclient edit "
+        f"{client.name} --redirect-uri http://localhost:8888/oauthconn/callback/"
+        f"{client.name}`.",
+    )
 
 
 def host_of(uri: SplitResult) -> str:

@@ -18,12 +18,16 @@ from jupyter_oauthconn.model import (
     Check,
     ClientRegistration,
     Connection,
+    Event,
     Outcome,
     Secret,
+    State,
+    Status,
 )
 from jupyter_oauthconn.protocol import Transport, code_request, validate_token_answer
 from jupyter_oauthconn.storage import Store
 
+from .connections import Connections
 from .profile import Profile, Profiles
 from .tokens import Tokens
 
@@ -37,15 +41,18 @@ class Checks:
         self,
         store: Store,
         catalog: Catalog,
+        *,
         profiles: Profiles,
         transport: Transport,
         tokens: Tokens,
+        connections: Connections,
     ) -> None:
         self._store = store
         self._catalog = catalog
         self._profiles = profiles
         self._transport = transport
         self._tokens = tokens
+        self._connections = connections
 
     def of_client(self, client: ClientRegistration) -> Sequence[Check]:
         """Metadata, PKCE, client authentication, clock; nothing is changed at the provider.
@@ -67,11 +74,7 @@ class Checks:
     def doctor(self, owner_id: UUID, name: str | None) -> Sequence[Check]:
         """Everything here, and the clients; `name` of a connection or client narrows it."""
         if name is None:
-            checks = [_ok("data", "database and keys can be read and written")]
-            checks += [_ok("data", note) for note in self._store.notes]
-            for one in self._store.registry.clients():
-                checks += self._named(one.name, self.of_client(one))
-            return checks
+            return list(self._everything(owner_id))
         connection = self._store.registry.connection(owner_id, name)
         if connection is not None:
             return self.of_connection(owner_id, connection)
@@ -81,6 +84,23 @@ class Checks:
         return [Check(check="name", outcome=Outcome.FAILED, detail=f"There is neither a "
                       f"connection nor an OAuth client named {name!r}.",
                       next_step="`%connect` and `%oauthclient` list them.")]  # fmt: skip
+
+    def _everything(self, owner_id: UUID) -> Iterator[Check]:
+        yield _tried("database", self._write_and_read)
+        for problem in self._store.check_keys():
+            yield _failed("keys", problem, "Put keys.json back from where it was saved.")
+        for note in self._store.notes:
+            yield Check(check="data folder", outcome=Outcome.UNKNOWN, detail=note)
+        for client in self._store.registry.clients():
+            yield from self._named(client.name, self.of_client(client))
+        for connection in self._connections.all(owner_id):
+            if connection.status is not None:
+                yield _standing(connection.name, connection.status)
+
+    def _write_and_read(self) -> str:
+        self._store.journal.add(Event(kind="doctor"))
+        self._store.journal.events(None, 1)
+        return "The database can be read and written."
 
     def _client_checks(self, client: ClientRegistration) -> Iterator[Check]:
         if not client.enabled:
@@ -113,7 +133,9 @@ class Checks:
             yield _failed("token endpoint", error.message, error.hint)
             return
         yield _clock(answer.date, self._store.now())
-        yield _client_accepted(client, lambda: validate_token_answer(answer))
+        yield _client_accepted(
+            client, lambda: validate_token_answer(answer, **profile.answer_options)
+        )
 
     def _renew(self, owner_id: UUID, connection: Connection) -> str:
         grant = self._store.grants.read(owner_id, connection.id)
@@ -136,6 +158,21 @@ class Checks:
                   next_step=one.next_step)
             for one in checks
         ]  # fmt: skip
+
+
+def _standing(name: str, status: Status) -> Check:
+    outcome = _OUTCOMES.get(status.state, Outcome.FAILED)
+    step = "" if outcome is Outcome.OK else status.next_step
+    return Check(check=name, outcome=outcome, detail=f"{status.state.words}.", next_step=step)
+
+
+#: What is neither working nor broken: somebody has not signed in yet.
+_OUTCOMES = {
+    State.CONNECTED: Outcome.OK,
+    State.EXPIRING: Outcome.OK,
+    State.NOT_CONNECTED: Outcome.UNKNOWN,
+    State.PENDING: Outcome.UNKNOWN,
+}
 
 
 def _client_accepted(client: ClientRegistration, validate: Callable[[], object]) -> Check:

@@ -28,6 +28,7 @@ from jupyter_oauthconn.protocol import AddressGuard
 from jupyter_oauthconn.storage import Store
 
 from .history import record
+from .profile import merged
 from .sign_in.redirect_uris import check_redirect_uri, usual_redirect_uris
 
 #: An edit of one of these sends people to another authorization server or as another client.
@@ -99,11 +100,14 @@ class Clients:
         entry = self._catalog.entry(before.provider)
         _check_fields(changes)
         if "parameters" in changes:
-            merged = {**before.parameters, **changes["parameters"]}
-            changes = {**changes, "parameters": check_parameters(entry, merged, at="client")}
+            given = merged(before.parameters, changes["parameters"])
+            changes = {**changes, "parameters": check_parameters(entry, given, at="client")}
         after = replace(before, **changes)
         self._check_addresses(after.redirect_uris, after.endpoints, after.issuer)
         client = self._store.registry.update_client(name, changes, version=version, actor=actor)
+        if client.auth_method is AuthMethod.NONE:
+            for one in before.secrets:
+                self._store.registry.remove_client_secret(one.id)
         if any(getattr(before, one) != getattr(after, one) for one in _AUTHORIZATION_FIELDS):
             self._store.grants.invalidate_client(name, Reason.CLIENT_CHANGED)
         elif after.scope != before.scope:
@@ -111,7 +115,7 @@ class Clients:
         # whatever the provider refused may be mended by this edit
         self._store.grants.resume_client(name)
         record(self._store, "client_edited", actor, client=name, actor=actor)
-        return client
+        return self.get(name)
 
     def add_secret(self, name: str, secret: Secret, *, actor: str) -> ClientRegistration:
         """Adds a second live secret; the newest is used."""

@@ -31,7 +31,7 @@ from jupyter_oauthconn.protocol import Transport
 from jupyter_oauthconn.storage import Store
 
 from .history import record
-from .profile import Profiles, check_scope, requested_scope
+from .profile import Profiles, check_scope, merged, requested_scope
 from .revocation import revoke_at_provider
 from .statuses import status_of
 
@@ -48,15 +48,18 @@ class Connections:
         self._transport = transport
 
     def all(self, owner_id: UUID) -> Sequence[Connection]:
-        """With status, by name; three SELECTs however many there are."""
+        """With status, by name; a few SELECTs however many there are."""
         clients = {one.name: one for one in self._store.registry.clients()}
         grants = {
             one.connection_id: one
             for one in self._store.grants.of_owner(owner_id)
             if not one.resource
         }
+        pending = self._store.authorizations.pending_connections(owner_id)
         return [
-            self._with_status(owner_id, one, clients.get(one.client), grants.get(one.id))
+            self._with_status(
+                one, clients.get(one.client), grants.get(one.id), pending=one.id in pending
+            )
             for one in self._store.registry.connections(owner_id)
         ]
 
@@ -72,10 +75,10 @@ class Connections:
         """The definition with its status. Raises `UnknownConnectionError`."""
         connection = self.get(owner_id, name)
         return self._with_status(
-            owner_id,
             connection,
             self._store.registry.client(connection.client),
             self._store.grants.read(owner_id, connection.id),
+            pending=self._store.authorizations.pending(owner_id, connection.id) is not None,
         )
 
     def add(self, owner_id: UUID, draft: ConnectionDraft, *, actor: str) -> Connection:
@@ -107,8 +110,8 @@ class Connections:
         client = self._client(changes.get("client", before.client))
         entry = self._catalog.entry(client.provider)
         if "parameters" in changes:
-            merged = {**before.parameters, **changes["parameters"]}
-            changes = {**changes, "parameters": check_parameters(entry, merged, at="connection")}
+            given = merged(before.parameters, changes["parameters"])
+            changes = {**changes, "parameters": check_parameters(entry, given, at="connection")}
         check_scope(changes.get("scope", before.scope), client, entry)
         after = self._store.registry.update_connection(owner_id, name, changes, version=version)
         if after.client != before.client:
@@ -182,13 +185,13 @@ class Connections:
 
     def _with_status(
         self,
-        owner_id: UUID,
         connection: Connection,
         client: ClientRegistration | None,
         grant: Grant | None,
+        *,
+        pending: bool,
     ) -> Connection:
         entry = self._catalog.find(client.provider) if client is not None else None
-        pending = self._store.authorizations.pending(owner_id, connection.id) is not None
         status = status_of(connection, client, entry, grant, pending=pending, now=self._store.now())
         return replace(connection, status=status)
 

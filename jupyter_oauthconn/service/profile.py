@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TypedDict
 
 from jupyter_oauthconn.catalog import (
     Catalog,
@@ -41,6 +43,14 @@ from jupyter_oauthconn.storage import Store
 _METADATA_SECONDS = 3600.0
 
 
+class AnswerOptions(TypedDict):
+    """How the provider's token answers depart from RFC 6749 §5.1; for `validate_token_answer`."""
+
+    keep: tuple[str, ...]
+    accept_form: bool
+    error_with_status_200: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """A connection together with everything that a call to its provider needs.
@@ -63,6 +73,15 @@ class Profile:
     def is_typed(self, address: str) -> bool:
         """Whether an administrator wrote this host and port: another port is another service."""
         return any(same_origin(address, one) for one in self.typed)
+
+    @property
+    def answer_options(self) -> AnswerOptions:
+        rules = self.entry.token_answer
+        return AnswerOptions(
+            keep=rules.keep,
+            accept_form=rules.accept_form,
+            error_with_status_200=rules.error_with_status_200,
+        )
 
     @property
     def token_endpoint(self) -> str:
@@ -144,9 +163,6 @@ class Profiles:
             typed=typed,
         )
 
-    def entry(self, client: ClientRegistration) -> ProviderEntry:
-        return self._catalog.entry(client.provider)
-
     def credentials(self, client: ClientRegistration) -> ClientCredentials:
         """The client's id and newest secret. Raises `InvalidConnectionError` without one."""
         if client.auth_method is AuthMethod.NONE:
@@ -177,6 +193,12 @@ class Profiles:
         with self._lock:
             self._metadata[issuer] = (time.monotonic(), metadata)
         return metadata
+
+
+def merged(before: Mapping[str, str], changes: Mapping[str, str | None]) -> dict[str, str]:
+    """Parameters after an edit; None takes one away."""
+    both = {**before, **changes}
+    return {name: value for name, value in both.items() if value is not None}
 
 
 def allowed_scope(client: ClientRegistration, entry: ProviderEntry) -> frozenset[str]:

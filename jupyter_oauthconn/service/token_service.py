@@ -47,7 +47,14 @@ class TokenService:
         )
         self.clients = Clients(store, catalog, guard, settings)
         self.connections = Connections(store, catalog, self.profiles, self.transport)
-        self.checks = Checks(store, catalog, self.profiles, self.transport, self.tokens)
+        self.checks = Checks(
+            store,
+            catalog,
+            profiles=self.profiles,
+            transport=self.transport,
+            tokens=self.tokens,
+            connections=self.connections,
+        )
 
     @classmethod
     def open(cls, settings: Settings, home: Path) -> TokenService:

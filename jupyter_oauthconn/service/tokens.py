@@ -47,12 +47,12 @@ class Tokens:
         min_validity: timedelta = DEFAULT_MIN_VALIDITY,
         exact: bool = False,
         rejected_generation: int | None = None,
-        resource: str | None = None,
     ) -> AccessToken:
-        """See `Broker.access_token`. A fresh token costs one SELECT; one that is due is returned
-        and renewed behind it; only an expired, rejected or too short one makes the caller wait."""
+        """See `Broker.access_token`. A fresh token costs two short SELECTs; one that is due is
+        returned and renewed behind it; only an expired, rejected or too short one makes the
+        caller wait."""
         self._profiles.check_enabled(connection)
-        grant = self._store.grants.read(owner_id, connection.id, resource or "")
+        grant = self._store.grants.read(owner_id, connection.id)
         if grant is None:
             raise _consent_required(connection)
         if grant.state is GrantState.REAUTH_REQUIRED:
@@ -119,22 +119,21 @@ class Tokens:
 
 
 def _endurance(grant: Grant, until: datetime) -> Endurance:
-    end = grant.refresh_expires_at if grant.has_refresh_token else grant.token.expires_at
-    what = "refresh token" if grant.has_refresh_token else "access token"
+    if grant.has_refresh_token:
+        end, what = grant.refresh_expires_at, "refresh token"
+    else:
+        end, what = grant.token.expires_at, "access token"
     if end is None:
-        known = (
-            "Refreshed just now; the provider does not tell when the refresh token ends."
-            if grant.has_refresh_token
-            else "The provider tells neither when the token ends nor gives a refresh token."
-        )
-        return Endurance(
-            lasts=grant.has_refresh_token, detail=known, expires_at=grant.token.expires_at
-        )
-    lasts = end >= until
+        lasts, detail = None, f"The provider does not tell when the {what} ends."
+    elif end >= until:
+        lasts, detail = True, f"The {what} lasts until {end:%Y-%m-%d %H:%M} UTC."
+    else:
+        lasts, detail = False, f"The {what} ends at {end:%Y-%m-%d %H:%M} UTC, which is too soon."
+    if not grant.has_refresh_token:
+        detail += " There is no refresh token: then you sign in again."
     return Endurance(
         lasts=lasts,
-        detail=f"The {what} lasts until {end:%Y-%m-%d %H:%M} UTC"
-        + ("." if lasts else ", which is too short."),
+        detail=detail,
         expires_at=grant.token.expires_at,
         refresh_expires_at=grant.refresh_expires_at,
     )

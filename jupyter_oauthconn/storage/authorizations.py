@@ -124,6 +124,16 @@ class Authorizations:
                 sa.not_(self._is_over()),
             )
 
+    def pending_connections(self, owner_id: UUID) -> set[UUID]:
+        """The connections for which a start would join."""
+        query = sa.select(authorizations.c.connection_id).where(
+            authorizations.c.owner_id == owner_id,
+            authorizations.c.state == _PENDING,
+            sa.not_(self._is_over()),
+        )
+        with self._database.reading() as connection:
+            return set(connection.execute(query).scalars())
+
     def press(
         self, id: UUID, pending: PendingAuthorization, *, state_hash: bytes, browser_hash: bytes
     ) -> bool:

@@ -1,4 +1,4 @@
-"""The journal: what happened, and settings changed at run time."""
+"""The journal: what happened."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import sqlalchemy as sa
 from jupyter_oauthconn.model import Event
 
 from .database import Database
-from .tables import events, settings
+from .tables import events
 
 
 class Journal:
-    """Events and settings. Thread-safe."""
+    """Events. Thread-safe."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -46,16 +46,3 @@ class Journal:
         """Removes older events; returns how many."""
         with self._database.writing() as connection:
             return connection.execute(sa.delete(events).where(events.c.at < before)).rowcount
-
-    def setting(self, key: str) -> str | None:
-        """A setting that was changed at run time, as it was written."""
-        query = sa.select(settings.c.value).where(settings.c.key == key)
-        with self._database.reading() as connection:
-            return connection.execute(query).scalar()
-
-    def set_setting(self, key: str, value: str | None) -> None:
-        """None removes it."""
-        with self._database.writing() as connection:
-            connection.execute(sa.delete(settings).where(settings.c.key == key))
-            if value is not None:
-                connection.execute(sa.insert(settings).values(key=key, value=value))

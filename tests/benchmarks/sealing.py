@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import cryptography
 from cryptography.fernet import Fernet
+
 from jupyter_oauthconn.model import Secret
 from jupyter_oauthconn.storage.sealing import Place, Sealer
 

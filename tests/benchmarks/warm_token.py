@@ -16,6 +16,7 @@ from pathlib import Path
 from time import perf_counter_ns
 
 import sqlalchemy as sa
+
 from jupyter_oauthconn.broker.local import LocalBroker
 from jupyter_oauthconn.demo import PracticeServer
 from jupyter_oauthconn.kernel.practice import consent

@@ -39,7 +39,7 @@ def test_a_kernel_of_a_server_without_the_extension_says_so(
     monkeypatch.setenv("JPY_SESSION_NAME", "work/analysis.ipynb")
     with pytest.raises(ServiceUnreachableError) as caught:
         choose()
-    assert "pip install" in caught.value.hint
+    assert "oc.use(oc.Settings())" in caught.value.hint
     assert not (tmp_path / "data" / "oauthconn").exists()
     chosen = choose(Settings(home=str(tmp_path / "own")))
     chosen.close()

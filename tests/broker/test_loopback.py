@@ -201,7 +201,7 @@ def test_a_cancelled_sign_in_answers_no_more(broker: LocalBroker, page: str) -> 
 def test_another_account_is_asked_about_first(broker: LocalBroker, page: str) -> None:
     consent(page)
     before = broker.access_token("sales")
-    again = broker.authorize("sales", again=True)
+    again = broker.authorize("sales")
     assert again.public_url is not None
     consent(again.public_url, account="guest@example.com")
     waiting = broker.authorization(again.id, wait=timedelta(seconds=5))
@@ -220,7 +220,7 @@ def test_an_account_that_was_not_wanted_is_revoked(
 ) -> None:
     consent(page)
     before = broker.access_token("sales")
-    again = broker.authorize("sales", again=True)
+    again = broker.authorize("sales")
     assert again.public_url is not None
     consent(again.public_url, account="guest@example.com")
     broker.cancel(again.id)

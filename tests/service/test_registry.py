@@ -189,3 +189,19 @@ def test_a_secret_is_not_read_back(world: World) -> None:
     assert "s" not in {getattr(client.secrets[0], name, None) for name in ("value", "secret")}
     again = world.broker.add_client_secret("warehouse", Secret("second"))
     assert len(again.secrets) == 2
+
+
+def test_none_takes_a_parameter_away(world: World) -> None:
+    world.broker.add_client(ClientDraft(**SNOWFLAKE))
+    given = {"role": "ANALYST", "warehouse": "W"}
+    world.broker.add_connection(ConnectionDraft(name="wh", client="warehouse", parameters=given))
+    after = world.broker.edit_connection("wh", {"parameters": {"warehouse": None}})
+    assert after.parameters == {"role": "ANALYST"}
+    with pytest.raises(InvalidParameterError, match="account"):
+        world.broker.edit_client("warehouse", {"parameters": {"account": None}})
+
+
+def test_a_client_that_becomes_public_keeps_no_secret(world: World) -> None:
+    world.broker.add_client(ClientDraft(**SNOWFLAKE))
+    client = world.broker.edit_client("warehouse", {"auth_method": AuthMethod.NONE})
+    assert client.secrets == ()

@@ -104,7 +104,7 @@ def test_ensure_refreshes_now_although_the_last_refresh_failed(signed_in: World)
     signed_in.server.provider.dials.down = False
     with pytest.raises(ProviderUnavailableError, match="127"):  # backing off
         signed_in.broker.access_token("sales", rejected_generation=token.generation)
-    assert signed_in.broker.ensure("sales", timedelta(hours=6)).lasts
+    assert signed_in.broker.ensure("sales", timedelta(hours=6)).lasts is None
     assert signed_in.broker.connection("sales").status.state is State.CONNECTED
 
 
@@ -121,3 +121,29 @@ def test_revoke_with_the_provider_down_forgets_here_and_says_so(signed_in: World
     assert outcome.at_provider == "failed"
     assert "did not confirm" in outcome.detail
     assert signed_in.broker.connection("sales").status.state is State.NOT_CONNECTED
+
+
+def test_ensure_says_whether_the_sign_in_lasts(signed_in: World) -> None:
+    signed_in.broker.edit_client("practice", {"refresh_token_lifetime": timedelta(hours=8)})
+    signed_in.broker.ensure("sales", timedelta(hours=1))
+    assert signed_in.broker.ensure("sales", timedelta(hours=6)).lasts is True
+    short = signed_in.broker.ensure("sales", timedelta(days=2))
+    assert short.lasts is False
+    assert "too soon" in short.detail
+    assert signed_in.broker.connection("sales").status.state is State.CONNECTED
+
+
+def test_the_doctor_tells_what_is_wrong_and_what_to_do(signed_in: World) -> None:
+    def found() -> dict[str, tuple[str, str]]:
+        return {one.check: (one.outcome.value, one.next_step) for one in signed_in.broker.doctor()}
+
+    assert {outcome for outcome, _ in found().values()} == {"ok"}
+    token = signed_in.broker.access_token("sales")
+    signed_in.server.provider.revoke(token.value)
+    with pytest.raises(ReauthorizationRequiredError):
+        signed_in.broker.access_token("sales", rejected_generation=token.generation)
+    outcome, step = found()["sales"]
+    assert outcome == "failed"
+    assert "%connect auth sales --again" in step
+    signed_in.server.stop()
+    assert found()["practice: metadata"][0] == "failed"

@@ -175,13 +175,3 @@ def test_events_come_newest_first_and_can_be_pruned(world):
     assert journal.events(None, 1)[0].origin == {"kernel": "k1"}
     assert journal.prune(mine.at) == 0
     assert journal.prune(world.store.now() + timedelta(minutes=1)) == 2
-
-
-def test_a_setting_is_read_as_it_was_written(world):
-    journal = world.store.journal
-    assert journal.setting("public_url") is None
-    journal.set_setting("public_url", "https://one.example.com/")
-    journal.set_setting("public_url", "https://two.example.com/")
-    assert journal.setting("public_url") == "https://two.example.com/"
-    journal.set_setting("public_url", None)
-    assert journal.setting("public_url") is None

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from jupyter_oauthconn.errors import StorageError
-from jupyter_oauthconn.model import Event, Secret
+from jupyter_oauthconn.model import Event
 from jupyter_oauthconn.storage import Store, files
 
 
@@ -241,5 +241,5 @@ def test_the_connections_are_set_up(sqlite_world):
 
 def test_a_failure_never_shows_what_was_being_written(sqlite_world):
     with sqlite_world.store.database.writing() as connection:
-        connection.exec_driver_sql("DROP TABLE settings")
-    refused(sqlite_world.store.journal.set_setting, "key", Secret("value-canary").reveal())
+        connection.exec_driver_sql("DROP TABLE events")
+    refused(sqlite_world.store.journal.add, Event(kind="value-canary"))

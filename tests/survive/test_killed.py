@@ -9,6 +9,7 @@ import pytest
 
 from jupyter_oauthconn.errors import ReauthorizationRequiredError
 from jupyter_oauthconn.model import Reason, State
+from jupyter_oauthconn.service.refresh import exchange
 
 from .conftest import World
 
@@ -20,6 +21,12 @@ STEPS = {
     "after-saving": ("save", True),
 }
 ANSWER_IN_HAND = ("save", False)
+
+
+@pytest.fixture(autouse=True)
+def little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever takes over waits for an answer that a living process may hold; here all are dead."""
+    monkeypatch.setattr(exchange, "_HOLDER_SECONDS", 0.2)
 
 
 def kill_refreshes(world: World, steps: dict[str, tuple[str, bool]], *, lease: float = 1) -> None:

@@ -95,7 +95,7 @@ def test_an_interrupt_returns_at_once_and_the_refresh_is_saved(world: World, sta
     world.add("sales")
     world.expire("sales")
     (process,) = world.fleet(1)
-    world.server.provider.dials.slow_seconds = 2
+    world.server.provider.dials.slow_seconds = 1.5
     process.send("ask_and_answer", name="sales")
     world.wait_for_refreshes(1)
     pressed = time.monotonic()
@@ -105,6 +105,7 @@ def test_an_interrupt_returns_at_once_and_the_refresh_is_saved(world: World, sta
     if stays:
         assert process.tell("ask_and_answer", name="sales")["generation"] == 2
     process.end()
+    world.server.provider.dials.slow_seconds = 0
     grant = world.grant()
     assert grant is not None
     assert grant.generation == 2

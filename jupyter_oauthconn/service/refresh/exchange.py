@@ -221,15 +221,10 @@ class Exchange:
 
     def _read(self, renewal: _Renewal, answer: HttpAnswer, issued_at: datetime) -> NewTokens:
         """Keeps whatever tokens came, then judges the answer."""
-        claim, rules = renewal.claim, renewal.profile.entry.token_answer
+        claim = renewal.claim
         access_token, refresh_token = keep_first(answer)
         try:
-            validated = validate_token_answer(
-                answer,
-                keep=rules.keep,
-                accept_form=rules.accept_form,
-                error_with_status_200=rules.error_with_status_200,
-            )
+            validated = validate_token_answer(answer, **renewal.profile.answer_options)
         except ProviderProtocolError as error:
             if access_token is None or refresh_token is None:
                 if refresh_token is not None:

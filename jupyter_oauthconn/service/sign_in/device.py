@@ -120,7 +120,7 @@ class DeviceSignIn:
             device_code=self._code.device_code,
         )
         answer = self._service.transport.send(request, typed_host=profile.is_typed(request.url))
-        result = validate_device_poll(answer, keep=profile.entry.token_answer.keep)
+        result = validate_device_poll(answer, **profile.answer_options)
         if isinstance(result, DevicePoll):
             return interval + (SLOW_DOWN_SECONDS if result is DevicePoll.SLOW_DOWN else 0)
         self._service.sign_ins.store_answer(

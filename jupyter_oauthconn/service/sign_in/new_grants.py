@@ -51,7 +51,6 @@ class NewGrants:
     ) -> TokenAnswer:
         """Judges the authorization response, then sends its code to the endpoint that was stored
         with the flow (RFC 6749 §4.1.3), whatever the configuration says by now."""
-        rules = profile.entry.token_answer
         came_back = validate_callback(
             parameters,
             issuer=pending.issuer,
@@ -67,12 +66,7 @@ class NewGrants:
         )
         answer = self._transport.send(request, typed_host=profile.is_typed(request.url))
         try:
-            validated = validate_token_answer(
-                answer,
-                keep=rules.keep,
-                accept_form=rules.accept_form,
-                error_with_status_200=rules.error_with_status_200,
-            )
+            validated = validate_token_answer(answer, **profile.answer_options)
         except InvalidClientError as error:
             # whoever reads it did nothing wrong, so the sentence names what is
             raise InvalidClientError(

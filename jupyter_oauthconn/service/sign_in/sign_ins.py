@@ -56,7 +56,6 @@ class StartPage:
     client_id: str
     scope: str
     connected_as: str | None
-    callback_path: str
 
 
 class SignIns:
@@ -111,14 +110,13 @@ class SignIns:
         """Raises `CallbackMismatchError` when no redirect URI fits this origin."""
         profile = self._profiles.of(connection)
         grant = self._store.grants.read(owner_id, connection.id)
-        redirect_uri = redirect_uri_for(profile.client, origin)
+        redirect_uri_for(profile.client, origin)  # raises before anybody presses
         return StartPage(
             connection=connection.name,
             provider=profile.client.title or profile.entry.title,
             client_id=profile.client.client_id,
             scope=profile.scope,
             connected_as=grant.identity if grant else None,
-            callback_path=redirect_uri.removeprefix(origin),
         )
 
     def press(
