@@ -49,7 +49,6 @@ class Broker(Protocol):
         min_validity: timedelta = DEFAULT_MIN_VALIDITY,
         exact: bool = False,
         rejected_generation: int | None = None,
-        resource: str | None = None,
         interactive: bool = False,
     ) -> AccessToken:
         """A token that lives `min_validity` longer (clamped to 20 % of its life unless `exact`).
@@ -67,10 +66,8 @@ class Broker(Protocol):
         """
         ...
 
-    def authorize(
-        self, name: str, *, flow: Flow | None = None, again: bool = False
-    ) -> Authorization:
-        """Starts the sign-in, or joins the pending one. `again`: although a grant is there."""
+    def authorize(self, name: str, *, flow: Flow | None = None) -> Authorization:
+        """Starts the sign-in, or joins the pending one; a grant that is there is replaced."""
         ...
 
     def authorization(self, id: UUID, *, wait: timedelta = timedelta(0)) -> Authorization:

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from jupyter_oauthconn.errors import ConfigurationError, InvalidParameterError
+from jupyter_oauthconn.errors import InvalidParameterError
 from jupyter_oauthconn.model import Secret, Settings
 
 from .output import show_json
@@ -30,11 +30,6 @@ class Call:
         self.arguments = arguments
 
     def run(self) -> int:
-        if self.arguments.service is not None:
-            raise ConfigurationError(
-                "A token service cannot be chosen by its address yet.",
-                hint="Leave --service out: the one of this machine is used.",
-            )
         run: Callable[[Call], int] = self.arguments.run
         try:
             return run(self)
@@ -84,17 +79,20 @@ def add_command(
     return command
 
 
-def add_group(commands: Commands, name: str, help: str) -> Commands:
-    """Declares `name` as the first word of several commands."""
-    group = commands.add_parser(name, help=help, description=help, allow_abbrev=False)
-    return group.add_subparsers(metavar="COMMAND", title="commands", required=True)
+def add_group(
+    commands: Commands, name: str, help: str, run: Callable[[Call], int] | None = None
+) -> Commands:
+    """Declares `name` as the first word of several commands; `run` answers to it alone."""
+    if run is None:
+        group = commands.add_parser(name, help=help, description=help, allow_abbrev=False)
+    else:
+        group = add_command(commands, name, run, help)
+    return group.add_subparsers(metavar="COMMAND", title="commands", required=run is None)
 
 
 def add_pairs(command: argparse.ArgumentParser, option: str, help: str) -> None:
-    """An option `key=value …`; read it with `pairs`."""
-    command.add_argument(
-        option, metavar="KEY=VALUE", nargs="+", action="extend", type=_pair, help=help
-    )
+    """An option `key=value`, as often as wanted."""
+    command.add_argument(option, metavar="KEY=VALUE", action="append", type=_pair, help=help)
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -125,9 +123,7 @@ def add_secret_options(command: argparse.ArgumentParser, *, required: bool) -> N
     """The three ways to hand over a client secret; none of them is an argument."""
     group = command.add_mutually_exclusive_group(required=required)
     group.add_argument("--secret-env", metavar="VAR", help="take the secret from this variable")
-    group.add_argument(
-        "--secret-file", metavar="PATH", type=Path, help="take the secret from this file"
-    )
+    group.add_argument("--secret-file", metavar="PATH", help="take the secret from this file")
     group.add_argument(
         "--secret-stdin", action="store_true", help="take the secret from standard input"
     )
@@ -139,30 +135,29 @@ def given_secret(call: Call) -> Secret | None:
     Raises:
         InvalidParameterError: the variable, file or input is empty or cannot be read.
     """
+    from jupyter_oauthconn.kernel.drafts import secret_at
+
     given = call.arguments
     if given.secret_env is not None:
-        text, where = os.environ.get(given.secret_env, ""), f"The variable {given.secret_env}"
-    elif given.secret_file is not None:
-        text, where = _read(given.secret_file), f"The file {given.secret_file}"
-    elif given.secret_stdin:
-        text, where = _ask(), "Standard input"
-    else:
+        return secret_at(f"env:{given.secret_env}")
+    if given.secret_file is not None:
+        return secret_at(f"file:{given.secret_file}")
+    if not given.secret_stdin:
         return None
-    if not text.strip():
+    text = _ask().strip()
+    if not text:
         raise InvalidParameterError(
-            f"{where} holds no secret.",
+            "Standard input holds no secret.",
             hint="Copy the client secret from the provider's page of the client app.",
             parameter="client_secret",
         )
-    return Secret(text.strip())
+    return Secret(text)
 
 
 def read_text(path: Path) -> str:
     """A file's text, or standard input's for `-`. Raises `InvalidParameterError`."""
-    return sys.stdin.read() if str(path) == "-" else _read(path)
-
-
-def _read(path: Path) -> str:
+    if str(path) == "-":
+        return sys.stdin.read()
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:

@@ -33,10 +33,13 @@ from .call import (
 from .output import DONE, FAILED, findings, local_time, say, table
 
 _ENDPOINTS = tuple(one.name for one in fields(Endpoints))
+_BESIDES = "besides administrators (on your own machine you are the administrator)"
 
 
 def add_commands(commands: Commands) -> None:
-    verbs = add_group(commands, "clients", "OAuth clients: who signs in people, where and how")
+    verbs = add_group(
+        commands, "clients", "OAuth clients: who signs in people, where and how", _list
+    )
     add_command(verbs, "list", _list, "all OAuth clients")
     add = add_command(verbs, "add", _add, "register one that exists at the provider")
     add.add_argument("name", metavar="NAME")
@@ -67,7 +70,9 @@ def add_commands(commands: Commands) -> None:
 def _add_fields(command: argparse.ArgumentParser, *, id_required: bool) -> None:
     command.add_argument("--client-id", required=id_required, metavar="ID")
     command.add_argument("--title", metavar="TEXT", help="what people read; default: provider's")
-    add_pairs(command, "--set", "values of the provider's variables, e.g. host=…")
+    add_pairs(
+        command, "--set", "a value of the provider's variables, e.g. host=…; host= takes it away"
+    )
     command.add_argument("--issuer", metavar="URL", help="OpenID Connect issuer, for discovery")
     for name in _ENDPOINTS:
         command.add_argument(f"--{name.replace('_', '-')}-url", metavar="URL")
@@ -82,24 +87,26 @@ def _add_fields(command: argparse.ArgumentParser, *, id_required: bool) -> None:
         command.add_argument(f"--{name}", metavar="SECONDS", type=duration, help=what)
     for name, metavar, what in (
         ("redirect-uri", "URI", "exactly as registered at the provider"),
-        ("allow-user", "USER", "who may use it"),
-        ("allow-group", "GROUP", "which groups may use it"),
+        ("allow-user", "USER", f"who may use it {_BESIDES}"),
+        ("allow-group", "GROUP", f"which groups may use it {_BESIDES}"),
     ):
-        command.add_argument(f"--{name}", metavar=metavar, nargs="+", action="extend", help=what)
+        command.add_argument(f"--{name}", metavar=metavar, action="append", help=what)
     command.add_argument("--loopback-port", choices=["any"], help="native app: any port (RFC 8252)")
 
 
 def _given(call: Call, endpoints: Endpoints) -> dict[str, Any]:
     """Fields of a draft that options name; `endpoints` fills in those that none names."""
+    from jupyter_oauthconn.kernel.drafts import settings
+
     given = call.arguments
     found = {
         "client_id": given.client_id,
         "title": given.title,
-        "parameters": _mapping(given.set),
+        "parameters": settings(given.set) if given.set else None,
         "issuer": given.issuer,
         "auth_method": None if given.auth_method is None else AuthMethod(given.auth_method),
         "scope": given.scope,
-        "authorization_parameters": _mapping(given.authorization_parameter),
+        "authorization_parameters": dict(given.authorization_parameter or ()) or None,
         "access_token_lifetime": given.access_token_lifetime,
         "refresh_token_lifetime": given.refresh_token_lifetime,
         "inactivity": given.inactivity,
@@ -113,10 +120,6 @@ def _given(call: Call, endpoints: Endpoints) -> dict[str, Any]:
     if typed:
         found["endpoints"] = replace(endpoints, **typed)
     return {name: value for name, value in found.items() if value is not None}
-
-
-def _mapping(pairs: list[tuple[str, str]] | None) -> dict[str, str] | None:
-    return None if pairs is None else dict(pairs)
 
 
 def _several(values: list[str] | None) -> tuple[str, ...] | None:
@@ -148,12 +151,13 @@ def _list(call: Call) -> int:
 
 
 def _add(call: Call) -> int:
+    from jupyter_oauthconn.kernel.drafts import present
+
     secret = given_secret(call)
+    fields = _given(call, Endpoints())
+    fields["parameters"] = present(fields.get("parameters", {}))
     draft = ClientDraft(
-        name=call.name,
-        provider=call.arguments.provider,
-        client_secret=secret,
-        **_given(call, Endpoints()),
+        name=call.name, provider=call.arguments.provider, client_secret=secret, **fields
     )
     client = call.broker.add_client(draft)
     _warn_of_secret(secret)
@@ -162,10 +166,12 @@ def _add(call: Call) -> int:
 
 
 def _registered(client: ClientRegistration) -> str:
+    from jupyter_oauthconn.kernel.views import redirect_uris
+
     lines = [f"The OAuth client {client.name!r} is registered."]
     if client.redirect_uris:
         lines.append("Register at the provider the redirect URI that you will use, exactly so:")
-        lines += [f"  {uri}" for uri in client.redirect_uris]
+        lines += [f"  {uri}" for uri in redirect_uris(client)]
     lines.append(f"Next: jupyter oauthconn connections add NAME --client {client.name}")
     return "\n".join(lines)
 
@@ -182,10 +188,11 @@ def _warn_of_secret(secret: Secret | None) -> None:
 def _edit(call: Call) -> int:
     before = call.broker.client(call.name)
     changes = _given(call, before.endpoints)
+    version = before.version if "endpoints" in changes else None
     if not changes:
         say("Nothing was given to change; see `jupyter oauthconn clients edit --help`.")
         return FAILED
-    return _changed(call, call.broker.edit_client(call.name, changes, version=before.version))
+    return _changed(call, call.broker.edit_client(call.name, changes, version=version))
 
 
 def _changed(call: Call, client: ClientRegistration) -> int:

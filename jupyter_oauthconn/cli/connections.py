@@ -37,7 +37,7 @@ class StatusLine(TypedDict):
 
 
 def add_commands(commands: Commands) -> None:
-    verbs = add_group(commands, "connections", "connections: named uses of OAuth clients")
+    verbs = add_group(commands, "connections", "connections: named uses of OAuth clients", _list)
     add_command(verbs, "list", _list, "all of yours")
     add = add_command(verbs, "add", _add, "make one")
     add.add_argument("name", metavar="NAME")
@@ -46,14 +46,17 @@ def add_commands(commands: Commands) -> None:
     edit.add_argument("name", metavar="NAME")
     edit.add_argument("--client", metavar="CLIENT", help="use another OAuth client")
     for command in (add, edit):
-        add_pairs(command, "--set", "values of the provider's variables, e.g. warehouse=…")
+        add_pairs(
+            command,
+            "--set",
+            "a value of the provider's variables, e.g. role=…; role= takes it away",
+        )
         command.add_argument("--scope", metavar="SCOPE", help="default: what the client allows")
         command.add_argument("--connector", metavar="KIND", help="how its data is reached")
         command.add_argument(
             "--share-with",
             metavar="user:U|group:G",
-            nargs="+",
-            action="extend",
+            action="append",
             default=[],
             help="who else may use its definition; each signs in for himself",
         )
@@ -116,14 +119,14 @@ def _table(connections: Sequence[Connection]) -> str:
 
 
 def _add(call: Call) -> int:
-    from jupyter_oauthconn.kernel.drafts import share_with
+    from jupyter_oauthconn.kernel.drafts import present, settings, share_with
 
     given = call.arguments
     connection = call.broker.add_connection(
         ConnectionDraft(
             name=call.name,
             client=given.client,
-            parameters=dict(given.set or ()),
+            parameters=present(settings(given.set or ())),
             scope=given.scope or "",
             connector=given.connector,
             **share_with(given.share_with),
@@ -140,12 +143,12 @@ def _add(call: Call) -> int:
 
 
 def _edit(call: Call) -> int:
-    from jupyter_oauthconn.kernel.drafts import share_with
+    from jupyter_oauthconn.kernel.drafts import settings, share_with
 
     given = call.arguments
     changes: dict[str, Any] = {
         "client": given.client,
-        "parameters": None if given.set is None else dict(given.set),
+        "parameters": settings(given.set) if given.set else None,
         "scope": given.scope,
         "connector": given.connector,
         **share_with(given.share_with),
@@ -154,8 +157,7 @@ def _edit(call: Call) -> int:
     if not changes:
         say("Nothing was given to change; see `jupyter oauthconn connections edit --help`.")
         return FAILED
-    before = call.broker.connection(call.name)
-    connection = call.broker.edit_connection(call.name, changes, version=before.version)
+    connection = call.broker.edit_connection(call.name, changes)
     said = f"The connection {connection.name!r} is changed. {_status_of(connection).next_step}"
     call.show(wire.connection_json(connection), lambda: for_terminal(said))
     return DONE
@@ -210,7 +212,7 @@ def _details(connection: Connection) -> str:
 def _ensure(call: Call) -> int:
     endurance = call.broker.ensure(call.name, call.arguments.lasts)
     call.show(wire.endurance_json(endurance), lambda: for_terminal(endurance.detail))
-    return DONE if endurance.lasts else FAILED
+    return FAILED if endurance.lasts is False else DONE
 
 
 def _revoke(call: Call) -> int:

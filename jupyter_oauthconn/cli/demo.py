@@ -46,22 +46,25 @@ def _serve(call: Call) -> int:
 
     with PracticeServer(port=call.arguments.port) as server:
         issuer = server.provider.issuer
-        call.show({"issuer": issuer, "client_id": _CLIENT_ID}, lambda: _welcome(issuer))
+        body = {"issuer": issuer, "client_id": _CLIENT_ID, "data": server.data_url}
+        call.show(body, lambda: _welcome(issuer, server.data_url))
         sys.stdout.flush()
         with contextlib.suppress(KeyboardInterrupt):
             server.wait()
     return DONE
 
 
-def _welcome(issuer: str) -> str:
+def _welcome(issuer: str, data_url: str) -> str:
     return "\n".join(
         (
-            f"The practice provider runs at {issuer} until Ctrl-C. In IPython:",
+            f"The practice provider runs at {issuer} until Ctrl-C.",
+            f"Its data are at {data_url}/sales. In IPython:",
             "",
             "  %load_ext jupyter_oauthconn",
             f"  %connect add {_CONNECTION} --provider practice --client-id {_CLIENT_ID} "
-            f"--issuer {issuer}",
-            f"  %connect {_CONNECTION}",
+            f"--issuer {issuer} --loopback-port any",
+            f"  %connect {_CONNECTION} as conn",
+            f'  conn.httpx().get("{data_url}/sales").json()',
         )
     )
 

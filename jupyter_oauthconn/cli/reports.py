@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from jupyter_oauthconn import wire
-from jupyter_oauthconn.model import Event, Outcome, Settings
+from jupyter_oauthconn.model import AuthMethod, Event, Outcome, Settings
 from jupyter_oauthconn.model.settings import PREFIX
 
 from .call import Call, Commands, add_command, count
@@ -50,7 +50,7 @@ def _list(call: Call) -> int:
 
 def _show(call: Call) -> int:
     entry = call.broker.provider(call.arguments.key)
-    call.show(_json(entry), lambda: _page(entry))
+    call.show(_json(entry), lambda: _page(entry, call.settings.public_url))
     return DONE
 
 
@@ -96,12 +96,12 @@ def _json(entry: ProviderEntry) -> dict[str, object]:
     }
 
 
-def _page(entry: ProviderEntry) -> str:
+def _page(entry: ProviderEntry, public_url: str | None) -> str:
     """What an administrator reads beside the provider's own console."""
     from jupyter_oauthconn.catalog import resolve_steps
     from jupyter_oauthconn.service.sign_in.redirect_uris import usual_redirect_uris
 
-    redirect_uri = usual_redirect_uris("NAME", entry, None)[0]
+    redirect_uri = usual_redirect_uris("NAME", entry, public_url)[0]
     parts = [
         f"{entry.title} ({entry.key})",
         facts(
@@ -124,7 +124,22 @@ def _page(entry: ProviderEntry) -> str:
     if entry.traps:
         parts.append("Known traps")
         parts.append("\n".join(f"- {trap}" for trap in entry.traps))
+    parts.append(f"Then here\n\n{_command(entry)}")
     return "\n\n".join(parts)
+
+
+def _command(entry: ProviderEntry) -> str:
+    words = [f"jupyter oauthconn clients add NAME --provider {entry.key} --client-id ID"]
+    words += [
+        f"--set {one.name}={one.example or '…'}"
+        for one in entry.variables
+        if one.at == "client" and one.required and one.default is None
+    ]
+    if entry.issuer is None and entry.endpoints.authorization is None:
+        words.append("--issuer URL")
+    if entry.auth_methods[0] is not AuthMethod.NONE:
+        words.append("--secret-stdin")
+    return " ".join(words)
 
 
 def _variables(entry: ProviderEntry) -> str:

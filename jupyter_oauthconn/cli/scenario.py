@@ -97,7 +97,7 @@ class Scenario:
 
     def _authenticate(self) -> str:
         self._provider.dials.access_token_seconds = _SHORT_SECONDS
-        self._sign_in(again=False)
+        self._sign_in()
         self._expect_codes(1)
         return f"as {_ACCOUNT}; the provider exchanged 1 code, with PKCE"
 
@@ -192,17 +192,17 @@ class Scenario:
 
     def _authenticate_again(self) -> str:
         before = self._broker.connection(_CONNECTION)
-        self._sign_in(again=True)
+        self._sign_in()
         after = self._broker.connection(_CONNECTION)
         _expect(before.id == after.id, "the connection is another one than before")
         self._expect_codes(2)
         self._expect_data(self._token())
         return f"as {_ACCOUNT}, the same connection; the data API takes the new token"
 
-    def _sign_in(self, *, again: bool) -> None:
+    def _sign_in(self) -> None:
         from jupyter_oauthconn.kernel.practice import consent
 
-        pending = self._broker.authorize(_CONNECTION, again=again)
+        pending = self._broker.authorize(_CONNECTION)
         _expect(pending.public_url is not None, "the sign-in has no start page")
         consent(str(pending.public_url))
         ended = self._broker.authorization(pending.id, wait=timedelta(seconds=10))

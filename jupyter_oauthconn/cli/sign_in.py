@@ -59,19 +59,22 @@ def _sign_in(call: Call) -> None:
     from jupyter_oauthconn.kernel.current import Place
     from jupyter_oauthconn.kernel.sign_in import Patience, finish
 
-    if call.settings.interaction is Interaction.FAIL:
+    place = Place(lambda: call.broker, call.settings)
+    patience = Patience(browser=not call.arguments.no_browser)
+    mode = patience.mode(place)
+    if mode is Interaction.FAIL:
+        asked = call.settings.interaction is Interaction.FAIL
+        why = (
+            "the setting interaction=fail says" if asked else "no terminal is read from, which says"
+        )
         raise InteractionRequiredError(
-            f"Signing in for {call.name!r} needs a person, and the setting interaction=fail says "
-            "that nobody is here.",
-            hint="Unset JUPYTER_OAUTHCONN_INTERACTION where a person can sign in.",
+            f"Signing in for {call.name!r} needs a person, and {why} that nobody is here.",
+            hint="Set JUPYTER_OAUTHCONN_INTERACTION=wait where a person reads what is printed.",
         )
     flow = None if call.arguments.flow == "auto" else Flow(call.arguments.flow)
-    pending = call.broker.authorize(call.name, flow=flow, again=call.arguments.again)
-    place = Place(lambda: call.broker, call.settings)
-    practice = call.settings.interaction is Interaction.PRACTICE
-    if not practice:
+    pending = call.broker.authorize(call.name, flow=flow)
+    if mode is Interaction.WAIT:
         say(f"Waiting for you to sign in (ends {time_left(pending.expires_at)}, Ctrl-C stops).")
-    patience = Patience(wait=None if practice else True, browser=not call.arguments.no_browser)
     try:
         finish(place, pending, patience)
     except KeyboardInterrupt:

@@ -1,7 +1,7 @@
 """OAuth clients as a TOML file: written without secrets, read with references to them.
 
     [clients.sales-app]
-    provider = "generic-oidc"
+    provider = "oidc"
     client_id = "0oa1b2c3"
     secret_reference = "env:SALES_APP_SECRET"   # or "file:/run/secrets/sales-app"
     access_token_lifetime_seconds = 600

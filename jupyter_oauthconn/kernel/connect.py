@@ -57,12 +57,11 @@ class Connection:
     Made by `connect`. A worker process that gets one asks its own token service.
     """
 
-    __slots__ = ("_key", "_place", "name")
+    __slots__ = ("_place", "name")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self._place = current.place()
-        self._key: current.TokenKey = (name, None)
 
     # --- tokens
 
@@ -72,7 +71,6 @@ class Connection:
         *,
         exact: bool = False,
         rejected_generation: int | None = None,
-        resource: str | None = None,
     ) -> AccessToken:
         """A fresh access token, from memory while that one lasts.
 
@@ -80,16 +78,15 @@ class Connection:
             min_validity: how much longer it must live, in seconds or as a timedelta; at most
                 20 % of its life is asked for, unless `exact`.
             rejected_generation: the `generation` of a token that a resource answered with 401.
-            resource: RFC 8707 resource it shall be for.
 
         Raises:
             InteractionRequiredError: a person must act, and nobody is there.
             ProviderUnavailableError: no valid token is left and the provider does not answer.
         """
-        kept = self._kept(min_validity, exact, rejected_generation, resource)
+        kept = self._kept(min_validity, exact, rejected_generation)
         if kept is not None:
             return kept
-        ask = self._ask(min_validity, exact, rejected_generation, resource)
+        ask = self._ask(min_validity, exact, rejected_generation)
         return self._obtain(ask, Patience())
 
     async def atoken(
@@ -98,13 +95,12 @@ class Connection:
         *,
         exact: bool = False,
         rejected_generation: int | None = None,
-        resource: str | None = None,
     ) -> AccessToken:
         """`token` for async code: the event loop runs on while a person signs in."""
-        kept = self._kept(min_validity, exact, rejected_generation, resource)
+        kept = self._kept(min_validity, exact, rejected_generation)
         if kept is not None:
             return kept
-        ask = self._ask(min_validity, exact, rejected_generation, resource)
+        ask = self._ask(min_validity, exact, rejected_generation)
         return await self._obtain_in_thread(ask)
 
     def headers(self) -> dict[str, str]:
@@ -116,12 +112,8 @@ class Connection:
         min_validity: float | timedelta,
         exact: bool,
         rejected_generation: int | None,
-        resource: str | None,
     ) -> AccessToken | None:
-        if isinstance(min_validity, timedelta):
-            min_validity = min_validity.total_seconds()
-        key = self._key if resource is None else (self.name, resource)
-        token = self._place.tokens.fresh(key, min_validity, exact)
+        token = self._place.tokens.fresh(self.name, seconds(min_validity), exact)
         # many threads get a 401 for one token: the first renews it, the others find it here
         return token if token is None or token.generation != rejected_generation else None
 
@@ -130,14 +122,12 @@ class Connection:
         min_validity: float | timedelta,
         exact: bool,
         rejected_generation: int | None,
-        resource: str | None,
     ) -> Ask:
         return Ask(
             name=self.name,
             min_validity=timedelta(seconds=seconds(min_validity)),
             exact=exact,
             rejected_generation=rejected_generation,
-            resource=resource,
         )
 
     def _obtain(self, ask: Ask, patience: Patience) -> AccessToken:

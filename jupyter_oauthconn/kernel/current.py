@@ -18,9 +18,6 @@ from jupyter_oauthconn.model import AccessToken, Settings
 if TYPE_CHECKING:
     from jupyter_oauthconn.broker import TokenServiceBroker
 
-#: A token of a connection, perhaps for one RFC 8707 resource.
-TokenKey = tuple[str, str | None]
-
 #: Kernels that got the same token ask again spread over this share of what is left of its life.
 _JITTER_SHARE = 0.1
 _LARGEST_JITTER = 10.0
@@ -45,14 +42,12 @@ class TokenCache:
 
     def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._kept: dict[TokenKey, _Kept] = {}
+        self._kept: dict[str, _Kept] = {}
         self._jitter = random.random()  # noqa: S311 - spreads load, hides nothing
 
-    def fresh(
-        self, key: TokenKey, validity: float = 60.0, exact: bool = False
-    ) -> AccessToken | None:
+    def fresh(self, name: str, validity: float = 60.0, exact: bool = False) -> AccessToken | None:
         """The kept token if it need not be renewed yet and lives `validity` seconds longer."""
-        kept = self._kept.get(key)
+        kept = self._kept.get(name)
         if kept is None:
             return None
         token, ask_at, expires_at, largest = kept
@@ -61,7 +56,7 @@ class TokenCache:
         now = self._clock()
         return token if now < ask_at and now + validity < expires_at else None
 
-    def keep(self, key: TokenKey, token: AccessToken) -> None:
+    def keep(self, name: str, token: AccessToken) -> None:
         """An unknown end counts as living: such a token serves until a resource rejects it."""
         ask_at = expires_at = largest = _NEVER
         if token.expires_at is not None:
@@ -73,16 +68,11 @@ class TokenCache:
             if expires_at != _NEVER:
                 left = max(0.0, expires_at - ask_at)
                 ask_at += min(_LARGEST_JITTER, left * _JITTER_SHARE) * self._jitter
-        self._kept[key] = _Kept(token, ask_at, expires_at, largest)
-
-    def generation(self, key: TokenKey) -> int | None:
-        kept = self._kept.get(key)
-        return kept.token.generation if kept is not None else None
+        self._kept[name] = _Kept(token, ask_at, expires_at, largest)
 
     def forget(self, name: str) -> None:
-        """Drops every token of a connection: what it was issued for may have changed."""
-        for key in [key for key in self._kept if key[0] == name]:
-            self._kept.pop(key, None)
+        """Drops the token of a connection: what it was issued for may have changed."""
+        self._kept.pop(name, None)
 
 
 class Names:
@@ -184,6 +174,7 @@ class use:  # noqa: N801 - called like a function, and a context manager beside 
         global _current  # noqa: PLW0603 - one process, one service
         self._before = _current
         _current = _place_at(where)
+        self._where = where
 
     def __enter__(self) -> None:
         return None
@@ -191,6 +182,9 @@ class use:  # noqa: N801 - called like a function, and a context manager beside 
     def __exit__(self, *_: object) -> None:
         global _current  # noqa: PLW0603
         _current = self._before
+
+    def __repr__(self) -> str:
+        return f"<tokens are kept by {_words(self._where)}>"
 
 
 def _place_at(where: str | Settings | TokenServiceBroker) -> Place:
@@ -210,6 +204,16 @@ def _place_at(where: str | Settings | TokenServiceBroker) -> Place:
         return Place(make, settings)
     broker = where
     return Place(lambda: broker)
+
+
+def _words(where: str | Settings | TokenServiceBroker) -> str:
+    if not isinstance(where, Settings):
+        return f"the given {type(where).__name__}"
+    if where.database_url is not None:
+        return "this process, in the database that its settings name"
+    from jupyter_oauthconn.broker.choice import data_home
+
+    return f"this process, in {data_home(where)}"
 
 
 def seconds(duration: float | timedelta) -> float:

@@ -13,7 +13,7 @@ from typing import Any
 from jupyter_oauthconn.errors import InvalidParameterError
 from jupyter_oauthconn.model import AuthMethod, ClientDraft, ConnectionDraft, Endpoints, Secret
 
-_CLIENT_FIELDS = frozenset(one.name for one in fields(ClientDraft)) - {"name", "client_secret"}
+CLIENT_FIELDS = frozenset(one.name for one in fields(ClientDraft)) - {"name", "client_secret"}
 _CONNECTION_FIELDS = frozenset(one.name for one in fields(ConnectionDraft)) - {"name", "parameters"}
 _DURATIONS = frozenset({"access_token_lifetime", "refresh_token_lifetime", "inactivity"})
 _LISTS = frozenset(
@@ -67,7 +67,10 @@ def secret_at(reference: str) -> Secret:
         value, missing = "", "A secret is given by reference."
     if not value:
         raise InvalidParameterError(
-            missing, hint="Use env:NAME or file:PATH.", parameter="secret_reference"
+            missing,
+            hint="Put the client secret there or name another place: env:NAME or file:PATH "
+            "(--secret-env NAME, --secret-file PATH).",
+            parameter="secret_reference",
         )
     return Secret(value)
 
@@ -78,7 +81,7 @@ def client_fields(given: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         InvalidParameterError: an unknown field or unreadable value; names it.
     """
-    _require_known(given, _CLIENT_FIELDS, "An OAuth client")
+    _require_known(given, CLIENT_FIELDS, "An OAuth client")
     read = {name: _field(name, value) for name, value in given.items() if value is not None}
     if isinstance(read.get("endpoints"), Mapping):
         known = frozenset(one.name for one in fields(Endpoints))
@@ -116,10 +119,14 @@ def share_with(targets: Iterable[str]) -> dict[str, tuple[str, ...]]:
     return {field: tuple(names) for field, names in found.items() if names}
 
 
-def merged(old: Mapping[str, str], new: Mapping[str, str | None]) -> dict[str, str]:
-    """`old` with the values of `new`; None takes one away."""
-    both: dict[str, str | None] = {**old, **new}
-    return {name: value for name, value in both.items() if value is not None}
+def settings(pairs: Iterable[tuple[str, str]]) -> dict[str, str | None]:
+    """The values of `--set key=value`; `key=` takes one away."""
+    return {key: value or None for key, value in pairs}
+
+
+def present(values: Mapping[str, str | None]) -> dict[str, str]:
+    """Values for something new, where there is nothing to take away."""
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _field(name: str, value: Any) -> Any:

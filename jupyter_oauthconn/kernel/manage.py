@@ -57,7 +57,6 @@ def add(
     *,
     provider: str | None = None,
     client_id: str | None = None,
-    issuer: str | None = None,
     secret_from: str | None = None,
     share_with: Iterable[str] = (),
     **parameters: Any,
@@ -67,10 +66,10 @@ def add(
     Args:
         client: name of an OAuth client.
         provider: key of a catalog entry, in place of `client`.
-        issuer: of the new client, where the entry does not know it.
         secret_from: where the secret of the new client is, as in `register_client`.
         share_with: `user:NAME` and `group:NAME`.
-        parameters: values of the entry's variables; also `scope` and `connector`.
+        parameters: values of the entry's variables; also `scope` and `connector`, and of a new
+            client what `register_client` takes, e.g. `issuer`, `loopback_port`.
 
     Raises:
         InvalidParameterError, ConflictError, UnknownClientError, UnknownProviderError: …
@@ -78,8 +77,18 @@ def add(
     check_name(name, "connection")
     place = current.place()
     shared: dict[str, Any] = {**drafts.share_with(share_with)}
+    of_new = {key: parameters.pop(key) for key in _OF_CLIENT & parameters.keys()}
     made = None
-    if client is None:
+    if client is not None:
+        if {provider, client_id, secret_from, *of_new} != {None}:
+            raise InvalidParameterError(
+                f"The connection {name!r} was given the OAuth client {client!r} and what makes a "
+                "new one.",
+                hint="Give either --client, or --provider, --client-id and the other options of "
+                "a new OAuth client.",
+                parameter="client",
+            )
+    else:
         if provider is None or client_id is None:
             raise InvalidParameterError(
                 f"The connection {name!r} needs an OAuth client.",
@@ -92,13 +101,13 @@ def add(
             name,
             provider=provider,
             client_id=client_id,
-            issuer=issuer,
             secret_from=secret_from,
             parameters=of_client,
+            **of_new,
         )
     read, values = drafts.connection_fields(parameters)
     draft = ConnectionDraft(
-        name=name, client=client or name, parameters=drafts.merged({}, values), **read, **shared
+        name=name, client=client or name, parameters=drafts.present(values), **read, **shared
     )
     try:
         place.broker.add_connection(draft)
@@ -118,12 +127,11 @@ def edit(name: str, *, share_with: Iterable[str] = (), **changes: Any) -> Facts:
             `connector`, `client`.
     """
     place = current.place()
-    before = place.broker.connection(name)
     read, values = drafts.connection_fields(changes)
     read |= drafts.share_with(share_with)
     if values:
-        read["parameters"] = drafts.merged(before.parameters, values)
-    after = place.broker.edit_connection(name, read, version=before.version)
+        read["parameters"] = values
+    after = place.broker.edit_connection(name, read)
     place.tokens.forget(name)
     return views.status(after)
 
@@ -157,6 +165,8 @@ def register_client(
     """
     place = current.place()
     read = drafts.client_fields({"provider": provider, "client_id": client_id, **fields})
+    read["parameters"] = drafts.present(read.get("parameters", {}))
+    _require_address(place.broker.provider(provider), read)
     draft = ClientDraft(name=name, client_secret=_secret(name, secret_from), **read)
     made = place.broker.add_client(draft)
     place.names.clients.add(made.name)
@@ -164,16 +174,19 @@ def register_client(
 
 
 def edit_client(name: str, *, secret_from: str | None = None, **changes: Any) -> Facts:
-    """Changes an OAuth client; `parameters` are merged, `secret_from` adds a secret."""
+    """Changes an OAuth client; of `parameters` and `endpoints` only what is named.
+
+    None takes a parameter away; `secret_from` adds a secret.
+    """
     place = current.place()
-    before = place.broker.client(name)
+    after = place.broker.client(name)
     read = drafts.client_fields(changes)
-    if "parameters" in read:
-        read["parameters"] = drafts.merged(before.parameters, read["parameters"])
     if isinstance(changes.get("endpoints"), Mapping):
-        read["endpoints"] = replace(before.endpoints, **changes["endpoints"])
+        read["endpoints"] = replace(after.endpoints, **changes["endpoints"])
     secret = _secret(name, secret_from)
-    after = place.broker.edit_client(name, read, version=before.version) if read else before
+    if read:
+        version = after.version if "endpoints" in read else None
+        after = place.broker.edit_client(name, read, version=version)
     if secret is not None:
         after = place.broker.add_client_secret(name, secret)
     _forget_all_tokens()
@@ -291,13 +304,34 @@ def _forget_all_tokens() -> None:
     current.place().tokens = current.TokenCache()
 
 
+#: Fields of a new client beside those that a connection has, too, or that `add` names itself.
+_OF_CLIENT = drafts.CLIENT_FIELDS - {"provider", "client_id", "parameters", "scope"}
+
+
 def _split(
     entry: ProviderEntry, parameters: Mapping[str, Any]
-) -> tuple[dict[str, str], dict[str, Any]]:
+) -> tuple[dict[str, str | None], dict[str, Any]]:
     """Values that belong to the client, and the rest."""
     at_client = {one.name for one in entry.variables if one.at == "client"}
-    of_client = {name: str(value) for name, value in parameters.items() if name in at_client}
+    of_client = {
+        name: None if value is None else str(value)
+        for name, value in parameters.items()
+        if name in at_client
+    }
     return of_client, {name: one for name, one in parameters.items() if name not in at_client}
+
+
+def _require_address(entry: ProviderEntry, fields: Mapping[str, Any]) -> None:
+    """Said before anybody is asked for a secret."""
+    typed = fields.get("endpoints")
+    if entry.issuer or entry.endpoints.authorization or fields.get("issuer"):
+        return
+    if typed is None or typed.authorization is None:
+        raise InvalidParameterError(
+            f"The provider {entry.key!r} has no address of its own: the OAuth client names it.",
+            hint="Give --issuer URL, or --authorization-url URL and --token-url URL.",
+            parameter="issuer",
+        )
 
 
 def _flow(flow: str | Flow | None) -> Flow | None:

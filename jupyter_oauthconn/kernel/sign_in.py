@@ -27,7 +27,7 @@ from jupyter_oauthconn.model import (
 )
 
 from . import display
-from .current import Place
+from .current import Place, seconds
 
 #: One question to the service lasts this long; in the main thread a signal ends it at once.
 _LONG = timedelta(seconds=20)
@@ -39,6 +39,14 @@ class StoppedError(Exception):
     """The wait was given up from outside. Never leaves the kernel side."""
 
 
+class WaitInterrupt(KeyboardInterrupt):
+    """Ctrl-C or "interrupt" while a person was waited for."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows: where the wait was is of no use to anybody."""
+        return [str(self)]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
     """A token as a caller wants it; the arguments of `Broker.access_token`."""
@@ -47,7 +55,6 @@ class Ask:
     min_validity: timedelta = DEFAULT_MIN_VALIDITY
     exact: bool = False
     rejected_generation: int | None = None
-    resource: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +77,7 @@ class Patience:
         """The longest wait in seconds; None: until the sign-in ends."""
         if self.wait is None or isinstance(self.wait, bool):
             return None
-        return self.wait.total_seconds() if isinstance(self.wait, timedelta) else self.wait
+        return seconds(self.wait)
 
     def mode(self, place: Place) -> Interaction:
         """What happens here when a person must act; never `AUTO`."""
@@ -101,9 +108,9 @@ def obtain(place: Place, ask: Ask, patience: Patience) -> AccessToken:
         token = _access_token(place, ask, interactive=mode is not Interaction.FAIL)
     except InteractionRequiredError as error:
         place.tokens.forget(ask.name)
-        if mode is Interaction.FAIL or error.authorization is None:
-            if not error.hint:
-                error.hint = _nobody(ask.name)
+        if mode is Interaction.FAIL:
+            error.hint = _nobody(ask.name)
+        if error.authorization is None or mode is Interaction.FAIL:
             raise
         pending = error.authorization
     else:
@@ -119,10 +126,9 @@ def _access_token(place: Place, ask: Ask, *, interactive: bool) -> AccessToken:
         min_validity=ask.min_validity,
         exact=ask.exact,
         rejected_generation=ask.rejected_generation,
-        resource=ask.resource,
         interactive=interactive,
     )
-    place.tokens.keep((ask.name, ask.resource), token)
+    place.tokens.keep(ask.name, token)
     place.names.connections.add(ask.name)
     return token
 
@@ -145,7 +151,7 @@ def authenticate(
             _access_token(place, Ask(name=name), interactive=False)
         except InteractionRequiredError as error:
             if mode is Interaction.FAIL:
-                error.hint = error.hint or _nobody(name)
+                error.hint = _nobody(name)
                 raise
         else:
             return
@@ -154,7 +160,7 @@ def authenticate(
             f"Signing in for {name!r} needs a person, and nobody is here to do it.",
             hint=_nobody(name),
         )
-    pending = place.broker.authorize(name, flow=flow, again=again)
+    pending = place.broker.authorize(name, flow=flow)
     if wait or mode is Interaction.PRACTICE:
         finish(place, pending, patience)
         place.tokens.forget(name)
@@ -168,6 +174,7 @@ def finish(place: Place, authorization: Authorization, patience: Patience) -> Au
     Interrupting leaves it pending: a later call joins it.
 
     Raises:
+        WaitInterrupt: a `KeyboardInterrupt` that says so.
         AuthorizationFailedError: it was refused, expired, or the new account was not wanted.
         InteractionRequiredError: `patience.limit` passed.
     """
@@ -186,6 +193,11 @@ def finish(place: Place, authorization: Authorization, patience: Patience) -> Au
         except OAuthConnError as error:
             outcome = f"not authenticated ({error.message.rstrip('.')})"
             raise
+        except KeyboardInterrupt:
+            raise WaitInterrupt(
+                f"{authorization.connection}: stopped waiting. The sign-in is still open; run "
+                "the same line to go on."
+            ) from None
         finally:
             if screen is not None:
                 screen.replace(outcome)

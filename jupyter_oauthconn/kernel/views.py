@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from html import escape
 from typing import Generic, TypeVar, overload
+from urllib.parse import urlsplit
 
 from jupyter_oauthconn.catalog import ProviderEntry
 from jupyter_oauthconn.model import (
@@ -19,6 +21,8 @@ from jupyter_oauthconn.model import (
     State,
     Status,
 )
+
+from . import drafts
 
 T = TypeVar("T")
 Columns = Mapping[str, Callable[[T], str]]
@@ -175,27 +179,44 @@ def status(connection: Connection) -> Facts:
 
 def client(one: ClientRegistration) -> Facts:
     """An OAuth client, with the redirect URIs that must be entered at the provider."""
+    who = (*one.allowed_users, *(f"group {group}" for group in one.allowed_groups))
     return Facts(
         {
             "Name": one.name,
             "Provider": one.provider,
             "Client id": one.client_id,
+            "Issuer": one.issuer,
+            "Endpoints": _pairs(drafts.present(asdict(one.endpoints))),
             "Authentication": one.auth_method.value,
             "Secrets": ", ".join(f"set {when(each.set_at)}" for each in one.secrets),
             "Parameters": _pairs(one.parameters),
             "Scope": one.scope,
-            "Redirect URIs": "  ".join(one.redirect_uris),
-            "Loopback port": one.loopback_port,
+            "Redirect URIs": "  ".join(redirect_uris(one)),
+            "May use it": ", ".join((*who, "administrators")) if who else "administrators only",
             "Enabled": "yes" if one.enabled else "no",
         },
         one,
     )
 
 
+def redirect_uris(one: ClientRegistration) -> list[str]:
+    """As they are entered at the provider: those of a native app without port (RFC 8252 §7.3)."""
+    if one.loopback_port != "any":
+        return list(one.redirect_uris)
+    parts = [urlsplit(uri) for uri in one.redirect_uris]
+    shown = [
+        f"{part._replace(netloc=part.netloc.removesuffix(f':{part.port}')).geturl()} (any port)"
+        if part.scheme == "http"
+        else part.geturl()
+        for part in parts
+    ]
+    return list(dict.fromkeys(shown))
+
+
 def endurance(one: Endurance) -> Facts:
     return Facts(
         {
-            "Lasts": "yes" if one.lasts else "no",
+            "Lasts": "not known" if one.lasts is None else "yes" if one.lasts else "no",
             "Detail": one.detail,
             "Access token until": when(one.expires_at),
             "Sign-in until": when(one.refresh_expires_at),

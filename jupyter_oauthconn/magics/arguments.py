@@ -77,6 +77,11 @@ def words_of(line: str, prog: str) -> list[str]:
         ) from None
 
 
+def is_call_for_help(words: list[str]) -> bool:
+    """Whether the magic itself is asked about, not one of its verbs."""
+    return words[:1] in (["help"], ["--help"])
+
+
 def setting(text: str) -> tuple[str, str]:
     """`key=value` of `--set`."""
     key, equals, value = text.partition("=")
@@ -85,15 +90,53 @@ def setting(text: str) -> tuple[str, str]:
     return key, value
 
 
+def add_client_fields(parser: Parser) -> None:
+    """The options of an OAuth client but `--set` and `--scope`, which connections have, too."""
+    parser.add_argument("--client-id", metavar="ID")
+    parser.add_argument("--public", action="store_true", help="the client has no secret")
+    parser.add_argument("--secret-env", metavar="VAR")
+    parser.add_argument("--secret-file", metavar="PATH")
+    for option in ("--title", "--issuer", "--authorization-url", "--token-url"):
+        parser.add_argument(option)
+    parser.add_argument("--auth-method", metavar="METHOD")
+    for option in ("--access-token-lifetime", "--refresh-token-lifetime", "--inactivity"):
+        parser.add_argument(option, metavar="S")
+    parser.add_argument("--redirect-uri", action="append", metavar="URI")
+    parser.add_argument("--loopback-port", metavar="any")
+    parser.add_argument("--allow-user", action="append", metavar="U")
+    parser.add_argument("--allow-group", action="append", metavar="G")
+
+
+def client_fields(found: argparse.Namespace) -> dict[str, Any]:
+    """The fields of an OAuth client that `add_client_fields` read."""
+    fields = _given(found, _FIELDS)
+    if found.public:
+        fields["auth_method"] = AuthMethod.NONE
+    endpoints = _given(found, {"authorization_url": "authorization", "token_url": "token"})
+    if endpoints:
+        fields["endpoints"] = endpoints
+    return fields
+
+
+_FIELDS = {
+    "client_id": "client_id",
+    "title": "title",
+    "issuer": "issuer",
+    "auth_method": "auth_method",
+    "access_token_lifetime": "access_token_lifetime",
+    "refresh_token_lifetime": "refresh_token_lifetime",
+    "inactivity": "inactivity",
+    "redirect_uri": "redirect_uris",
+    "loopback_port": "loopback_port",
+    "allow_user": "allowed_users",
+    "allow_group": "allowed_groups",
+}
+
+
 def add_settings(parser: Parser) -> None:
     parser.add_argument(
         "--set", type=setting, action="append", default=[], metavar="key=value", dest="settings"
     )
-
-
-def add_secret_places(parser: Parser) -> None:
-    parser.add_argument("--secret-env", metavar="VAR")
-    parser.add_argument("--secret-file", metavar="PATH")
 
 
 def secret_place(found: argparse.Namespace) -> str | None:
@@ -107,18 +150,23 @@ def secret_place(found: argparse.Namespace) -> str | None:
     return f"file:{found.secret_file}" if found.secret_file else None
 
 
-def secret_from(found: argparse.Namespace, provider: str) -> str | None:
+def secret_from(found: argparse.Namespace) -> str | None:
     """Where the secret of a new client comes from; asked for where the provider expects one."""
     place = secret_place(found)
     if place is not None:
+        if found.public:
+            raise InvalidParameterError(
+                "A public client has no secret.",
+                hint="Give --public, or --secret-env or --secret-file, not both.",
+            )
         return place
-    method = getattr(found, "auth_method", None)
+    method = AuthMethod.NONE if found.public else found.auth_method
     if method is None:
-        method = current.place().broker.provider(provider).auth_methods[0].value
-    return None if method == AuthMethod.NONE.value else "prompt"
+        method = current.place().broker.provider(found.provider).auth_methods[0]
+    return None if method == AuthMethod.NONE else "prompt"
 
 
-def given(found: argparse.Namespace, names: Mapping[str, str]) -> dict[str, Any]:
+def _given(found: argparse.Namespace, names: Mapping[str, str]) -> dict[str, Any]:
     """The options that were given, under the fields' names."""
     values = {field: getattr(found, option) for option, field in names.items()}
     return {field: value for field, value in values.items() if value is not None}

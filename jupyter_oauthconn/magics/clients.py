@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,16 @@ from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
 from jupyter_oauthconn.errors import ConflictError, InvalidParameterError
 from jupyter_oauthconn.kernel import current, display, manage
 from jupyter_oauthconn.kernel.client_files import read_clients, write_clients
+from jupyter_oauthconn.kernel.drafts import settings
 from jupyter_oauthconn.kernel.views import Facts
-from jupyter_oauthconn.model import AuthMethod
 
 from .arguments import (
     Parser,
     Verb,
-    add_secret_places,
+    add_client_fields,
     add_settings,
-    given,
+    client_fields,
+    is_call_for_help,
     secret_from,
     secret_place,
     words_of,
@@ -31,19 +33,6 @@ _SECRET_NOTE = (
     "Note: every program of your user on this machine can read this secret. A public client "
     "(native app with PKCE, without a secret) suits this place better."
 )
-_FIELDS = {
-    "title": "title",
-    "issuer": "issuer",
-    "auth_method": "auth_method",
-    "scope": "scope",
-    "access_token_lifetime": "access_token_lifetime",
-    "refresh_token_lifetime": "refresh_token_lifetime",
-    "inactivity": "inactivity",
-    "redirect_uri": "redirect_uris",
-    "loopback_port": "loopback_port",
-    "allow_user": "allowed_users",
-    "allow_group": "allowed_groups",
-}
 
 
 @magics_class
@@ -75,6 +64,9 @@ class OAuthClientMagics(Magics):
         No secret is an argument: IPython keeps input lines.
         """
         words = words_of(line, PROG) or ["list"]
+        if is_call_for_help(words):
+            display.show_text(cleandoc(OAuthClientMagics.oauthclient.__doc__ or ""))
+            return None
         verb = VERBS.get(words[0])
         if verb is None:
             raise InvalidParameterError(
@@ -93,14 +85,9 @@ def _register(found: argparse.Namespace) -> object:
             hint="`%oauthclient register NAME --provider KEY --client-id ID`; "
             "`oc.providers()` lists the keys.",
         )
-    fields = _fields(found)
-    place = None if found.public else secret_from(found, found.provider)
+    place = secret_from(found)
     made = manage.register_client(
-        found.name,
-        provider=found.provider,
-        client_id=found.client_id,
-        secret_from=place,
-        **fields,
+        found.name, provider=found.provider, secret_from=place, **_fields(found)
     )
     if place is not None:
         display.show_text(_SECRET_NOTE)
@@ -108,21 +95,15 @@ def _register(found: argparse.Namespace) -> object:
 
 
 def _edit(found: argparse.Namespace) -> Facts:
-    changes = _fields(found)
-    if found.client_id is not None:
-        changes["client_id"] = found.client_id
-    return manage.edit_client(found.name, secret_from=secret_place(found), **changes)
+    return manage.edit_client(found.name, secret_from=secret_place(found), **_fields(found))
 
 
 def _fields(found: argparse.Namespace) -> dict[str, Any]:
-    fields = given(found, _FIELDS)
-    if found.public:
-        fields["auth_method"] = AuthMethod.NONE
+    fields = client_fields(found)
+    if found.scope is not None:
+        fields["scope"] = found.scope
     if found.settings:
-        fields["parameters"] = dict(found.settings)
-    endpoints = given(found, {"authorization_url": "authorization", "token_url": "token"})
-    if endpoints:
-        fields["endpoints"] = endpoints
+        fields["parameters"] = settings(found.settings)
     return fields
 
 
@@ -166,19 +147,9 @@ def _named(verb: str, description: str) -> Parser:
 
 
 def _with_fields(parser: Parser) -> Parser:
-    parser.add_argument("--client-id", metavar="ID")
-    parser.add_argument("--public", action="store_true", help="the client has no secret")
-    add_secret_places(parser)
+    add_client_fields(parser)
     add_settings(parser)
-    for option in ("--title", "--issuer", "--scope", "--authorization-url", "--token-url"):
-        parser.add_argument(option)
-    parser.add_argument("--auth-method", metavar="METHOD")
-    for option in ("--access-token-lifetime", "--refresh-token-lifetime", "--inactivity"):
-        parser.add_argument(option, metavar="S")
-    parser.add_argument("--redirect-uri", action="append", metavar="URI")
-    parser.add_argument("--loopback-port", metavar="any")
-    parser.add_argument("--allow-user", action="append", metavar="U")
-    parser.add_argument("--allow-group", action="append", metavar="G")
+    parser.add_argument("--scope")
     return parser
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from IPython.core.completer import (
@@ -13,6 +15,8 @@ from IPython.core.completer import (
     context_matcher,
 )
 
+from jupyter_oauthconn.catalog import load
+from jupyter_oauthconn.errors import ConfigurationError
 from jupyter_oauthconn.kernel import current
 from jupyter_oauthconn.kernel.connect import HANDLES
 
@@ -31,7 +35,14 @@ def matcher(context: CompletionContext) -> SimpleMatcherResult:
     before = line[2][: len(line[2]) - len(context.token)].split()
     candidates = candidates_after(line[1], before, context.token)
     found = [SimpleCompletion(one, type="param") for one in candidates]
-    return {"completions": found, "suppress": True}
+    return {"completions": found or _NothingElse(), "suppress": True}
+
+
+class _NothingElse(list[SimpleCompletion]):
+    """IPython lets a list without completions suppress nothing: this one says that it has some."""
+
+    def __len__(self) -> int:
+        return 1
 
 
 def candidates_after(magic: str, before: list[str], token: str) -> list[str]:
@@ -41,17 +52,26 @@ def candidates_after(magic: str, before: list[str], token: str) -> list[str]:
     after_option: Mapping[str, Iterable[str]] = {
         "--handle": HANDLES,
         "--client": names.clients,
-        "--provider": names.providers,
         **CHOICES,
     }
     fitting: Iterable[str]
-    if previous in after_option:
+    if previous == "--provider":
+        fitting = names.providers or _catalog_keys(current.place().settings.catalog_paths)
+    elif previous in after_option:
         fitting = after_option[previous]
     elif magic == "connect":
         fitting = _connect(before, names.connections)
     else:
         fitting = _of_verb(clients.VERBS, before, names.clients, {"register", "import"})
     return sorted(one for one in fitting if one.startswith(token))
+
+
+@cache
+def _catalog_keys(folders: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        return tuple(one.key for one in load([Path(one) for one in folders]).entries())
+    except ConfigurationError:
+        return ()
 
 
 def _connect(before: list[str], known: set[str]) -> Iterable[str]:

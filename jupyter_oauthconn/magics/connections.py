@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import argparse
 import keyword
-from typing import Any
+from inspect import cleandoc
+from typing import NoReturn
 
 from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
 
 from jupyter_oauthconn.errors import ConfigurationError, InvalidParameterError
 from jupyter_oauthconn.kernel import display, manage
 from jupyter_oauthconn.kernel.connect import connect
+from jupyter_oauthconn.kernel.drafts import settings
 from jupyter_oauthconn.model.names import RESERVED
 
 from .arguments import (
     Parser,
     Verb,
-    add_secret_places,
+    add_client_fields,
     add_settings,
+    client_fields,
+    is_call_for_help,
     secret_from,
+    secret_place,
     words_of,
 )
 
@@ -36,11 +41,12 @@ class ConnectMagics(Magics):
 
         ::
 
-          %connect                               my connections; --long adds times
+          %connect [list]                        my connections; --long adds times
           %connect NAME [as VAR] [--handle KIND] sign in if needed; bind it to VAR
           %connect add NAME --client CLIENT [--set key=value ...] [--scope "..."]
                        [--share-with user:U|group:G]
-          %connect add NAME --provider KEY --client-id ID    client and connection in one step
+          %connect add NAME --provider KEY --client-id ID    client and connection in one step,
+                       with the options of `%oauthclient register`
           %connect edit NAME [--set key=value ...] [--scope "..."]
           %connect auth NAME [--again] [--flow auto|callback|loopback|device|paste] [--no-wait]
           %connect status [NAME]                 what it is, and the next step
@@ -54,6 +60,11 @@ class ConnectMagics(Magics):
         No secret is an argument: IPython keeps input lines.
         """
         words = words_of(line, PROG)
+        if is_call_for_help(words):
+            display.show_text(cleandoc(ConnectMagics.connect.__doc__ or ""))
+            return None
+        if words[:1] == ["check"]:
+            return _check()
         if not words or words[0] == "--long":
             return TABLE(words)
         verb = VERBS.get(words[0])
@@ -106,29 +117,23 @@ def _add(found: argparse.Namespace) -> object:
             hint="`%connect add NAME --client CLIENT`; `%oauthclient` lists the clients. Or make "
             "both: `%connect add NAME --provider KEY --client-id ID`.",
         )
-    one_step: dict[str, Any] = {}
-    if found.client is None and found.provider and found.client_id:
-        place = None if found.public else secret_from(found, found.provider)
-        one_step = {
-            "provider": found.provider,
-            "client_id": found.client_id,
-            "issuer": found.issuer,
-            "secret_from": place,
-        }
+    one_step = found.client is None and found.provider and found.client_id
     manage.add(
         found.name,
         found.client,
+        provider=found.provider,
+        secret_from=secret_from(found) if one_step else secret_place(found),
         scope=found.scope,
         share_with=found.share_with,
-        **one_step,
-        **dict(found.settings),
+        **client_fields(found),
+        **settings(found.settings),
     )
     return manage.status(found.name)
 
 
 def _edit(found: argparse.Namespace) -> object:
     return manage.edit(
-        found.name, scope=found.scope, share_with=found.share_with, **dict(found.settings)
+        found.name, scope=found.scope, share_with=found.share_with, **settings(found.settings)
     )
 
 
@@ -136,7 +141,7 @@ def _auth(found: argparse.Namespace) -> object:
     return manage.authenticate(found.name, found.again, flow=found.flow, wait=not found.no_wait)
 
 
-def _check(_: argparse.Namespace) -> object:
+def _check() -> NoReturn:
     raise ConfigurationError(
         "%connect check cannot tell yet which connections a notebook declares.",
         hint="Name them: `%connect test NAME` or `%connect ensure NAME --for 6h`.",
@@ -159,10 +164,7 @@ def _add_parser() -> Parser:
     parser = _named("add", "Creates a connection.", optional=True)
     parser.add_argument("--client", metavar="CLIENT")
     parser.add_argument("--provider", metavar="KEY")
-    parser.add_argument("--client-id", metavar="ID")
-    parser.add_argument("--issuer", metavar="URL")
-    parser.add_argument("--public", action="store_true", help="the new client has no secret")
-    add_secret_places(parser)
+    add_client_fields(parser)
     return _with_definition(parser)
 
 
@@ -205,6 +207,7 @@ TABLE = Verb(_table_parser(), lambda found: manage.connections(long=found.long))
 BIND = _bind_parser()
 
 VERBS = {
+    "list": TABLE,
     "add": Verb(_add_parser(), _add),
     "edit": Verb(_with_definition(_named("edit", "Changes a connection.")), _edit),
     "auth": Verb(_auth_parser(), _auth),
@@ -213,7 +216,6 @@ VERBS = {
         _named("test", "A real call to the provider."), lambda found: manage.test(found.name)
     ),
     "ensure": Verb(_ensure_parser(), lambda found: manage.ensure(found.name, found.lasts)),
-    "check": Verb(Parser(f"{PROG} check"), _check),
     "revoke": Verb(
         _named("revoke", "Revokes at the provider and forgets."),
         lambda found: manage.revoke(found.name),

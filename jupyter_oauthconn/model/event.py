@@ -64,9 +64,13 @@ class Revocation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endurance:
-    """Whether a connection lasts for a planned run."""
+    """Whether a connection lasts for a planned run.
 
-    lasts: bool
+    Attributes:
+        lasts: None: nobody can tell, as the provider does not say how long a sign-in lasts.
+    """
+
+    lasts: bool | None
     detail: str
     expires_at: datetime | None = None
     refresh_expires_at: datetime | None = None

@@ -30,6 +30,10 @@ from .tables import authorizations, clients, connections
 #: Finished sign-ins are readable this long, for whoever waits for them.
 _KEPT = timedelta(days=1)
 _PENDING = AuthorizationState.PENDING.value
+#: Columns and fields of `PendingAuthorization` of the same name.
+_OF_THE_REQUEST = (
+    "client_id", "redirect_uri", "issuer", "token_endpoint", "requested_scope", "iss_required",
+)  # fmt: skip
 _START_AGAIN = "Start again from the notebook, and finish in the same browser."
 #: Nothing that could finish a sign-in stays once it has ended.
 _EMPTIED = {"verifier_sealed": None, "nonce_sealed": None, "held_sealed": None}
@@ -145,12 +149,7 @@ class Authorizations:
             "state_hash": state_hash,
             "browser_hash": browser_hash,
             "consumed_at": None,
-            "client_id": pending.client_id,
-            "redirect_uri": pending.redirect_uri,
-            "issuer": pending.issuer,
-            "token_endpoint": pending.token_endpoint,
-            "requested_scope": pending.requested_scope,
-            "iss_required": pending.iss_required,
+            **{name: getattr(pending, name) for name in _OF_THE_REQUEST},
         }
         for column, secret in (
             ("verifier_sealed", pending.code_verifier),
@@ -312,14 +311,9 @@ class Authorizations:
             id=row.id,
             owner_id=row.owner_id,
             connection_id=row.connection_id,
-            client_id=row.client_id,
-            redirect_uri=row.redirect_uri,
-            issuer=row.issuer,
-            token_endpoint=row.token_endpoint,
-            requested_scope=row.requested_scope,
             code_verifier=unsealed("verifier_sealed"),
             nonce=unsealed("nonce_sealed"),
-            iss_required=row.iss_required,
+            **{name: row._mapping[name] for name in _OF_THE_REQUEST},
         )
 
 

@@ -152,7 +152,7 @@ class Revocation(TypedDict):
 
 
 class Endurance(TypedDict):
-    lasts: bool
+    lasts: bool | None
     detail: str
     expires_at: str | None
     refresh_expires_at: str | None

@@ -14,6 +14,7 @@ from jupyter_oauthconn.errors import (
     ProviderProtocolError,
     ProviderRejectedError,
     ProviderUnavailableError,
+    StorageError,
 )
 from jupyter_oauthconn.model import (
     AccessToken,
@@ -238,6 +239,8 @@ class Exchange:
                 expires_in=_life_seconds(claim.grant.token),
             )
         except ProviderError as error:
+            if refresh_token is not None:
+                self._store.grants.keep_candidate(claim, access_token, refresh_token)
             if kind_of(error) is not Kind.PERMANENT:
                 odd = answer.status >= _SERVER_ERROR and answer.status not in _NOT_WORKED_ON
                 self._failed(renewal.connection, claim, error, spent_unknown=odd)
@@ -255,10 +258,14 @@ class Exchange:
         if self._kept.save(claim, tokens, discard):
             record(self._store, "refreshed", claim.grant.owner_id, connection=connection)
             return self.as_token(claim, tokens)
-        current = grants.read(claim.grant.owner_id, connection.id, claim.grant.resource)
-        kept = tokens.refresh_token is None or grants.keep_candidate(
-            claim, tokens.access_token, tokens.refresh_token
-        )
+        try:
+            current = grants.read(claim.grant.owner_id, connection.id, claim.grant.resource)
+            kept = tokens.refresh_token is None or grants.keep_candidate(
+                claim, tokens.access_token, tokens.refresh_token
+            )
+        except StorageError:
+            self._kept.hold(claim, tokens, discard)
+            raise
         if current is None or not kept:
             # revoked meanwhile: what came back must not stay alive at the provider
             discard()

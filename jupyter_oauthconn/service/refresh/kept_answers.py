@@ -57,7 +57,7 @@ class KeptAnswers:
             except StorageError:
                 if self._closing.wait(pause):
                     break
-        self._keep(_Unsaved(claim, tokens, discard))
+        self.hold(claim, tokens, discard)
         return True
 
     def in_memory(self, grant_id: UUID) -> tuple[Claim, NewTokens] | None:
@@ -73,13 +73,18 @@ class KeptAnswers:
             self._changed.notify_all()
             left = list(self._unsaved.values())
         for unsaved in left:
-            if not self._save_kept(unsaved):
+            if self._save_kept(unsaved):
+                continue
+            try:
                 self._store.grants.spool(unsaved.claim, unsaved.tokens)
+            except StorageError as error:
+                _log.error("A refreshed token is lost: %s", error.message)
 
-    def _keep(self, unsaved: _Unsaved) -> None:
+    def hold(self, claim: Claim, tokens: NewTokens, discard: Callable[[], object]) -> None:
+        """Keeps an answer in memory and saves it, again and again, in the background."""
         _log.warning("A refreshed token could not be saved yet; it is kept and saved again.")
         with self._changed:
-            self._unsaved[unsaved.claim.grant.id] = unsaved
+            self._unsaved[claim.grant.id] = _Unsaved(claim, tokens, discard)
             if self._saver is None or not self._saver.is_alive():
                 self._saver = threading.Thread(
                     target=self._save_again, name="oauthconn-saver", daemon=True
