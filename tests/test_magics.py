@@ -100,6 +100,12 @@ def test_a_name_binds(cells: Cells) -> None:
         ("%connect login sales", "no verb 'login'"),
         ("%connect add", "needs the connection's name"),
         ("%connect add x", "needs an OAuth client"),
+        ("%connect add x --client app --provider acme --client-id zz", "what makes a new one"),
+        ("%connect add x --client app --public", "what makes a new one"),
+        ("%connect add x --client app --secret-env A", "what makes a new one"),
+        ("%connect add x --provider acme --client-id y --public --secret-env A", "no secret"),
+        ("%connect add x --provider anywhere --client-id y", "no address of its own"),
+        ("%oauthclient register x --provider anywhere --client-id y", "no address of its own"),
         ("%connect add x --set nonsense --client app", "key=value"),
         ("%connect auth sales --flow teleport", "no flow 'teleport'"),
         ("%connect auth sales --wrong", "unknown option --wrong"),
@@ -160,6 +166,7 @@ def test_the_verbs_of_connect(cells: Cells, broker: FakeBroker) -> None:
         "a b", ("eve",), ("staff",),
     )  # fmt: skip
     assert cells.run("%connect edit more --set role=x --scope c")["Parameters"] == "role=x"
+    assert "Parameters" not in cells.run("%connect edit more --set role=")
     assert broker.connection("more").shared_users == ("eve",)
     assert cells.run("%connect auth sales") == oc.connect("sales")
     assert cells.run("%connect status sales")["Status"] == "Authenticated"
@@ -178,7 +185,14 @@ def test_one_step(cells: Cells, broker: FakeBroker, monkeypatch: pytest.MonkeyPa
     cells.run(
         "%connect add two --provider acme --client-id i --public --set host=h --issuer https://i.example"
     )
-    cells.run("%connect add three --provider secretless --client-id i")
+    cells.run("%connect add three --provider secretless --client-id i --loopback-port any "
+              "--redirect-uri http://localhost/x --title T --scope s")  # fmt: skip
+    three = broker.client("three")
+    assert (three.loopback_port, three.redirect_uris, three.title, three.scope) == (
+        "any", ("http://localhost/x",), "T", "",
+    )  # fmt: skip
+    assert broker.connection("three").scope == "s"
+    assert broker.client("two").auth_method == "none"
     assert {name: one.reveal() for name, one in broker.secrets.items()} == {"one": "s1"}
     assert broker.client("two").parameters == {"host": "h"}
     assert broker.client("two").issuer == "https://i.example"
@@ -196,7 +210,7 @@ def test_register_and_edit(
         "--loopback-port any --title 'The A'"
     )
     assert "every program of your user" in capsys.readouterr().out
-    assert shown["Redirect URIs"] == "http://localhost:1/a  http://localhost:2/a"
+    assert shown["Redirect URIs"] == "http://localhost/a (any port)"
     made = broker.client("a")
     assert (made.title, made.scope, made.loopback_port) == ("The A", "x y", "any")
     assert made.endpoints.token == "https://t.example"
@@ -259,11 +273,18 @@ def test_help(cells: Cells, capsys: pytest.CaptureFixture[str]) -> None:
     for name, verbs in (("connect", connections.VERBS), ("oauthclient", clients.VERBS)):
         text = cells.shell.find_line_magic(name).__doc__ or ""
         for verb, one in verbs.items():
-            if verb != "check":
-                assert verb in text
+            assert verb in text
             for option in one.parser.options:
                 assert name == "connect" or verb == "edit" or option in text, option
     cells.run("%connect?")
+    capsys.readouterr()
+    for line in ("%connect help", "%connect --help"):
+        assert cells.run(line) is None
+        assert capsys.readouterr().out.startswith("Connections to data behind OAuth 2.\n")
+    for line in ("%oauthclient help", "%oauthclient --help"):
+        assert cells.run(line) is None
+        assert capsys.readouterr().out.startswith("OAuth clients: the apps")
+    assert "sales  Authenticated" in repr(cells.run("%connect list"))
 
 
 @pytest.mark.parametrize(
@@ -278,6 +299,8 @@ def test_help(cells: Cells, capsys: pytest.CaptureFixture[str]) -> None:
         ("x = %connect sales ", ["--handle", "as"]),
         ("%connect add new --client ", ["app"]),
         ("%connect add new --provider ac", ["acme"]),
+        ("%connect add tests", []),
+        ("%connect c", []),
         ("%oauthclient ex", ["export"]),
         ("%oauthclient test ", ["app"]),
         ("%oauthclient register --auth-method n", ["none"]),
@@ -287,6 +310,11 @@ def test_tab(cells: Cells, broker: FakeBroker, line: str, expected: list[str]) -
     cells.run("import jupyter_oauthconn as oc; oc.connections(), oc.clients(), oc.providers()")
     broker.calls.clear()
     assert sorted(cells.tab(line)) == expected
+    assert broker.calls == []
+
+
+def test_tab_knows_the_catalog(cells: Cells, broker: FakeBroker) -> None:
+    assert cells.tab("%oauthclient register --provider prac") == ["practice"]
     assert broker.calls == []
 
 

@@ -38,7 +38,7 @@ def choose(settings: Settings | None = None) -> TokenServiceBroker:
 def data_home(settings: Settings) -> Path:
     """The folder of database and keys."""
     if settings.home is not None:
-        return Path(settings.home)
+        return Path(settings.home).expanduser().absolute()
     from jupyter_core.paths import jupyter_data_dir
 
     return Path(jupyter_data_dir()) / "oauthconn"

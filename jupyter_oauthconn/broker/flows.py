@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
+import socket
 import threading
 from dataclasses import replace
 from urllib.parse import SplitResult, parse_qsl, urlsplit
@@ -11,6 +13,7 @@ from uuid import UUID, uuid4
 
 from jupyter_oauthconn.errors import (
     AccessDeniedError,
+    AuthorizationExpiredError,
     InvalidParameterError,
     OAuthConnError,
     UnknownAuthorizationError,
@@ -98,7 +101,14 @@ class Flows:
 
     def close(self) -> None:
         """Ends everything that waits in this process; a sign-in without its page cannot end."""
+        ended = AuthorizationExpiredError("The process that served this sign-in has ended.")
         with self._lock:
+            ids = [*self._devices, *self._pasted]
+            for site in self._sites.values():
+                ids += site.hosted_ids()
+            for id in ids:
+                with contextlib.suppress(OAuthConnError):
+                    self._service.sign_ins.cancel(self._owner, id, ended)
             for site in self._sites.values():
                 site.close()
             for device in self._devices.values():
@@ -110,13 +120,14 @@ class Flows:
             return None
         pending = row.authorization
         if flow in {None, pending.flow}:
-            if pending.flow is Flow.LOOPBACK:
+            if pending.flow is Flow.LOOPBACK and _may_be_alive(row.holder):
                 return pending
             if pending.id in self._devices:
                 return self._devices[pending.id].authorization
             if pending.id in self._pasted:
                 return self._pasted[pending.id][2]
-        # another way was asked for, or what its person must see is known to another process only
+        # another way was asked for, the process that serves it is dead, or what its person must
+        # see is known to another process only
         with contextlib.suppress(OAuthConnError):
             self._service.sign_ins.cancel(
                 self._owner, pending.id, AccessDeniedError("Another sign-in was started instead.")
@@ -190,6 +201,20 @@ class Flows:
         device = DeviceSignIn.start(self._service, self._owner, connection)
         self._devices[device.authorization.id] = device
         return device.authorization
+
+
+def _may_be_alive(holder: str) -> bool:
+    """False when the process that started a sign-in was on this machine and is no more."""
+    host, _, process = holder.rpartition(":")
+    if host != socket.gethostname() or os.name == "nt":
+        return True
+    try:
+        os.kill(int(process), 0)  # asks only
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _split(address: Secret) -> SplitResult | None:

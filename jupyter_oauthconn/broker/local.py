@@ -48,7 +48,7 @@ class LocalBroker:
 
     def __init__(self, settings: Settings, home: Path) -> None:
         self._service = TokenService.open(settings, home)
-        self._user = getpass.getuser()
+        self._user = _user_name()
         self._owner = self._service.owner("os", str(os.getuid()), self._user)
         self._flows = Flows(self._service, self._owner)
         self._process = os.getpid()
@@ -195,6 +195,13 @@ class LocalBroker:
 
     def events(self, *, limit: int = 50) -> Sequence[Event]:
         return self._service.store.journal.events(None, limit)
+
+
+def _user_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())  # a container may run as a user that nobody has named
 
 
 _open_brokers: weakref.WeakSet[LocalBroker] = weakref.WeakSet()

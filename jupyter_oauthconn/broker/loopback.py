@@ -12,6 +12,7 @@ import errno
 import socket
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from http.server import ThreadingHTTPServer
 from urllib.parse import SplitResult, urlencode
@@ -24,6 +25,7 @@ from jupyter_oauthconn.service.token_service import TokenService
 
 #: The site stays a moment after the last sign-in, for the page that says how it ended.
 _LINGER_SECONDS = 5.0
+_ENDED_KEPT = 20
 _MOST_FAILURES = 20
 
 
@@ -85,6 +87,10 @@ class LoopbackSite:
         with self._lock:
             self._hosted[hosted.key] = hosted
 
+    def hosted_ids(self) -> list[UUID]:
+        with self._lock:
+            return [one.id for one in self._hosted.values()]
+
     def by_key(self, key: str) -> Hosted | None:
         with self._lock:
             return self._hosted.get(key)
@@ -123,8 +129,15 @@ class LoopbackSite:
                 pending = [self.service.sign_ins.hold(self.owner_id, one.id) for one in hosted]
                 if any(pending):
                     quiet_since = time.monotonic()
+                self._forget(one for one, alive in zip(hosted, pending, strict=True) if not alive)
             if time.monotonic() - quiet_since > _LINGER_SECONDS:
                 self.close()
+
+    def _forget(self, ended: Iterable[Hosted]) -> None:
+        """All but the last ended ones: somebody may still look at their pages."""
+        with self._lock:
+            for one in list(ended)[:-_ENDED_KEPT]:
+                self._hosted.pop(one.key, None)
 
     def state(self, id: UUID) -> Authorization:
         return self.service.sign_ins.read(self.owner_id, id)

@@ -208,6 +208,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """What is no request of a browser gets a page of ours too, with its headers."""
+        self.close_connection = True
+        self._answer(code, pages.failed_page("This request cannot be answered.", ""))
+
     def log_message(self, format: str, *args: object) -> None:
         """Silent: the request line of a callback holds the code."""
 

@@ -108,9 +108,10 @@ class PracticeServer:
 def _listen(port: int) -> socket.socket:
     try:
         one = socket.create_server(("127.0.0.1", port), backlog=128)
-    except OSError as error:
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or "ports go from 0 to 65535"
         raise InvalidParameterError(
-            f"The practice provider cannot use port {port}: {error.strerror}.",
+            f"The practice provider cannot use port {port}: {reason}.",
             hint="Choose another port, or 0 for a free one.",
             parameter="port",
         ) from None

@@ -79,23 +79,12 @@ def add(
     shared: dict[str, Any] = {**drafts.share_with(share_with)}
     of_new = {key: parameters.pop(key) for key in _OF_CLIENT & parameters.keys()}
     made = None
-    if client is not None:
-        if {provider, client_id, secret_from, *of_new} != {None}:
-            raise InvalidParameterError(
-                f"The connection {name!r} was given the OAuth client {client!r} and what makes a "
-                "new one.",
-                hint="Give either --client, or --provider, --client-id and the other options of "
-                "a new OAuth client.",
-                parameter="client",
-            )
-    else:
+    news = (provider, client_id, secret_from, *of_new.values())
+    if client is not None and any(one is not None for one in news):
+        raise _two_clients(name, client)
+    if client is None:
         if provider is None or client_id is None:
-            raise InvalidParameterError(
-                f"The connection {name!r} needs an OAuth client.",
-                hint="Give the name of one (client=…, --client), or provider and client id to "
-                "make it in the same step (--provider KEY --client-id ID).",
-                parameter="client",
-            )
+            raise _no_client(name)
         of_client, parameters = _split(place.broker.provider(provider), parameters)
         made = register_client(
             name,
@@ -302,6 +291,24 @@ def _secret(name: str, secret_from: str | None) -> Secret | None:
 def _forget_all_tokens() -> None:
     """An OAuth client changed: which connections use it is not worth a question to the service."""
     current.place().tokens = current.TokenCache()
+
+
+def _no_client(name: str) -> InvalidParameterError:
+    return InvalidParameterError(
+        f"The connection {name!r} needs an OAuth client.",
+        hint="Give the name of one (client=…, --client), or provider and client id to make it in "
+        "the same step (--provider KEY --client-id ID).",
+        parameter="client",
+    )
+
+
+def _two_clients(name: str, client: str) -> InvalidParameterError:
+    return InvalidParameterError(
+        f"The connection {name!r} was given the OAuth client {client!r} and what makes a new one.",
+        hint="Give either --client, or --provider, --client-id and the other options of a new "
+        "OAuth client.",
+        parameter="client",
+    )
 
 
 #: Fields of a new client beside those that a connection has, too, or that `add` names itself.

@@ -10,7 +10,7 @@ from .client import AuthMethod, ClientDraft, ClientRegistration, ClientSecretInf
 from .connection import Connection, ConnectionDraft, LastError, Reason, State, Status
 from .event import Check, Endurance, Event, Outcome, Revocation
 from .grant import Attempt, Claim, Grant, GrantState, NewTokens, TokenAnswer
-from .names import check_name, scope_set
+from .names import check_name, check_text, is_name, scope_set
 from .secret import Secret
 from .settings import Interaction, Settings
 from .token import DEFAULT_MIN_VALIDITY, AccessToken
@@ -21,5 +21,5 @@ __all__ = [
     "ClientSecretInfo", "Connection", "ConnectionDraft", "Endpoints", "Endurance", "Event",
     "Flow", "Grant", "GrantState", "Interaction", "LastError", "NewTokens", "Outcome",
     "PendingAuthorization", "Reason", "Revocation", "Secret", "Settings", "State", "Status",
-    "TokenAnswer", "check_name", "scope_set",
+    "TokenAnswer", "check_name", "check_text", "is_name", "scope_set",
 ]  # fmt: skip

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
-from jupyter_oauthconn.errors import InvalidNameError
+from jupyter_oauthconn.errors import InvalidNameError, InvalidParameterError
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
@@ -33,6 +34,35 @@ def check_name(name: str, kind: str) -> str:
             hint=f"Choose another name, for example {name}-data.",
         )
     return name
+
+
+def is_name(name: object) -> bool:
+    """Whether a client or connection can have that name at all."""
+    return isinstance(name, str) and _NAME.fullmatch(name) is not None
+
+
+def check_text(field: str, value: object) -> None:
+    """Refuses what nobody can read or type: control and direction characters, endless text.
+
+    Args:
+        value: a text, or a collection of texts; anything else is somebody else's to check.
+
+    Raises:
+        InvalidParameterError: names the field, not the value.
+    """
+    if isinstance(value, Mapping):
+        value = (*value, *value.values())
+    for one in (value,) if isinstance(value, str) else value if isinstance(value, tuple) else ():
+        if isinstance(one, str) and (len(one) > _LONGEST_TEXT or not one.isprintable()):
+            raise InvalidParameterError(
+                f"{field.replace('_', ' ')} holds characters that cannot be shown, or is longer "
+                f"than {_LONGEST_TEXT} characters.",
+                hint="Type it again; something else may have been pasted.",
+                parameter=field,
+            )
+
+
+_LONGEST_TEXT = 2000
 
 
 def _article(kind: str) -> str:

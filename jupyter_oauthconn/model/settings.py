@@ -77,7 +77,7 @@ def _read(name: str, text: str, default: object) -> object:
             case Interaction():
                 return Interaction(text)
             case timedelta():
-                return timedelta(seconds=float(text))
+                return _duration(float(text))
             case tuple():
                 return tuple(part.strip() for part in text.split(",") if part.strip())
             case _:
@@ -90,9 +90,16 @@ def _read(name: str, text: str, default: object) -> object:
         ) from None
 
 
+def _duration(seconds: float) -> timedelta:
+    if not 0 < seconds <= _LONGEST_SECONDS:  # also refuses nan
+        raise ValueError
+    return timedelta(seconds=seconds)
+
+
+_LONGEST_SECONDS = 10 * 366 * 86_400.0
 _BOOLEANS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 _EXPECTED: dict[type, str] = {
     bool: "Use true or false.",
     Interaction: "Use auto, wait, fail or practice.",
-    timedelta: "Give a number of seconds.",
+    timedelta: "Give a number of seconds, more than 0 and at most ten years.",
 }

@@ -71,9 +71,12 @@ class Fields:
         return self._members.get(name)
 
     def text(self, name: str) -> str | None:
-        """The member if it is a string with something in it."""
+        """The member if it is a string with something in it that can be written down.
+
+        JSON can spell half a character (`"\\ud800"`), which no database or page takes.
+        """
         value = self._members.get(name)
-        return value if isinstance(value, str) and value else None
+        return value if isinstance(value, str) and value and _is_text(value) else None
 
     def secret(self, name: str) -> Secret | None:
         """The member if it can be a token: a string of printable ASCII."""
@@ -85,7 +88,11 @@ class Fields:
         value = self._members.get(name)
         if not isinstance(value, list):
             return ()
-        return tuple(one for one in value if isinstance(one, str))
+        return tuple(one for one in value if isinstance(one, str) and _is_text(one))
+
+
+def _is_text(value: str) -> bool:
+    return not any("\ud800" <= one <= "\udfff" for one in value)
 
 
 def media_type(answer: HttpAnswer) -> str:

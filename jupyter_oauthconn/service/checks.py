@@ -86,7 +86,10 @@ class Checks:
                       next_step="`%connect` and `%oauthclient` list them.")]  # fmt: skip
 
     def _everything(self, owner_id: UUID) -> Iterator[Check]:
-        yield _tried("database", self._write_and_read)
+        database = _tried("database", self._write_and_read)
+        yield database
+        if database.outcome is Outcome.FAILED:
+            return  # nothing further can be looked at
         for problem in self._store.check_keys():
             yield _failed("keys", problem, "Put keys.json back from where it was saved.")
         for note in self._store.notes:

@@ -22,6 +22,8 @@ from jupyter_oauthconn.model import (
     Secret,
     Settings,
     check_name,
+    check_text,
+    is_name,
     scope_set,
 )
 from jupyter_oauthconn.protocol import AddressGuard
@@ -52,9 +54,9 @@ class Clients:
 
     def get(self, name: str) -> ClientRegistration:
         """Raises `UnknownClientError`."""
-        client = self._store.registry.client(name)
+        client = self._store.registry.client(name) if is_name(name) else None
         if client is None:
-            raise UnknownClientError(name, known=[one.name for one in self.all()])
+            raise UnknownClientError(str(name), known=[one.name for one in self.all()])
         return client
 
     def add(self, draft: ClientDraft, *, actor: str) -> ClientRegistration:
@@ -66,6 +68,8 @@ class Clients:
         """
         self._check_allowed()
         check_name(draft.name, "OAuth client")
+        for one in fields(draft):
+            check_text(one.name, getattr(draft, one.name))
         entry = self._catalog.entry(draft.provider)
         if not draft.client_id.strip():
             raise InvalidParameterError(
@@ -99,6 +103,8 @@ class Clients:
         before = self.get(name)
         entry = self._catalog.entry(before.provider)
         _check_fields(changes)
+        for field, value in changes.items():
+            check_text(field, value)
         if "parameters" in changes:
             given = merged(before.parameters, changes["parameters"])
             changes = {**changes, "parameters": check_parameters(entry, given, at="client")}

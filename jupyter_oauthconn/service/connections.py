@@ -25,6 +25,8 @@ from jupyter_oauthconn.model import (
     Reason,
     Revocation,
     check_name,
+    check_text,
+    is_name,
     scope_set,
 )
 from jupyter_oauthconn.protocol import Transport
@@ -65,10 +67,10 @@ class Connections:
 
     def get(self, owner_id: UUID, name: str) -> Connection:
         """The definition, without status. Raises `UnknownConnectionError`."""
-        connection = self._store.registry.connection(owner_id, name)
+        connection = self._store.registry.connection(owner_id, name) if is_name(name) else None
         if connection is None:
             known = [one.name for one in self._store.registry.connections(owner_id)]
-            raise UnknownConnectionError(name, known=known)
+            raise UnknownConnectionError(str(name), known=known)
         return connection
 
     def seen(self, owner_id: UUID, name: str) -> Connection:
@@ -85,6 +87,8 @@ class Connections:
         """Raises `InvalidNameError`, `InvalidParameterError`, `UnknownClientError`,
         `ConflictError`."""
         check_name(draft.name, "connection")
+        for one in fields(draft):
+            check_text(one.name, getattr(draft, one.name))
         client = self._client(draft.client)
         entry = self._catalog.entry(client.provider)
         check_scope(draft.scope, client, entry)
@@ -107,6 +111,8 @@ class Connections:
         """Changes fields of `ConnectionDraft`; a grant that no longer fits needs a new sign-in."""
         before = self.get(owner_id, name)
         _check_fields(changes)
+        for field, value in changes.items():
+            check_text(field, value)
         client = self._client(changes.get("client", before.client))
         entry = self._catalog.entry(client.provider)
         if "parameters" in changes:

@@ -77,7 +77,7 @@ class Tokens:
         if grant.state is GrantState.REAUTH_REQUIRED:
             raise reauthorization_required(connection, grant)
         _check_refreshable(connection, grant)
-        return self._refresher.refresh(connection, grant, spare=False, although_backing_off=True)
+        return self._refresher.refresh(connection, grant, although_backing_off=True)
 
     def ensure(self, owner_id: UUID, connection: Connection, lasts: timedelta) -> Endurance:
         """Refreshes where that is possible, and says whether nobody need act for `lasts`."""

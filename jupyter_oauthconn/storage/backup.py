@@ -106,9 +106,9 @@ def _count_by_key(connection: sa.Connection) -> Counter[str]:
 
 def _problem_of(path: Path) -> str:
     """Why the file is no sound database of ours; empty when it is one."""
-    if not path.is_file():
-        return "there is no such file"
     try:
+        if not path.is_file():
+            return "there is no such file"
         with contextlib.closing(
             sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
         ) as db:
@@ -116,7 +116,7 @@ def _problem_of(path: Path) -> str:
             if found != "ok":
                 return str(found)
             db.execute("SELECT count(*) FROM store_meta")
-    except sqlite3.Error as error:
+    except (OSError, sqlite3.Error) as error:
         return str(error)
     return ""
 

@@ -42,6 +42,7 @@ class Database:
         self.place = place_of(url)
         self.notes = notes
         self._clock = clock or _utc_now
+        self._identity = None if self.path is None else _identity(self.path)
         self._connect()
         _opened.add(self)
 
@@ -72,6 +73,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A connection without a transaction. Raises `StorageError`."""
+        self._check_in_place()
         try:
             with self._reader.connect() as connection:
                 yield connection
@@ -81,6 +83,7 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
         """A transaction that has the write lock, committed at the end. Raises `StorageError`."""
+        self._check_in_place()
         try:
             with self._engine.begin() as connection:
                 yield connection
@@ -125,6 +128,14 @@ class Database:
         _inherited.append(self._engine.pool)
         self._connect()
 
+    def _check_in_place(self) -> None:
+        """An open file that was deleted takes every write and keeps none."""
+        if self.path is not None and _identity(self.path) != self._identity:
+            raise StorageError(
+                f"The database {self.place} was removed or replaced while this process used it.",
+                hint="Put it back if that was a mistake, and start this kernel or command again.",
+            )
+
     def _connect(self) -> None:
         self._engine = _engine(self.url)
         if self.is_sqlite:
@@ -145,6 +156,14 @@ def _before_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_before_fork)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _utc_now() -> datetime:

@@ -84,13 +84,16 @@ class Store:
         return self.database.now()
 
     def check_keys(self) -> list[str]:
-        """A sentence for each key of the database that the ring does not have, or has wrongly."""
+        """A sentence for each key of the database that the key file does not have, or has wrongly.
+
+        The file is read again: this process still works with what it read at its start.
+        """
         with self.database.reading() as connection:
             sentinels = _read_sentinels(connection)
         problems = []
         for key_id, sealed in sentinels.items():
             try:
-                _check_sentinel(self.keys, key_id, sealed)
+                _check_sentinel(_load_keys(self.keys.path, sentinels), key_id, sealed)
             except MissingKeyError as error:
                 problems.append(error.message)
         return problems

@@ -227,3 +227,21 @@ def test_an_account_that_was_not_wanted_is_revoked(
     assert broker.authorization(again.id).state is AuthorizationState.REFUSED
     assert broker.access_token("sales").reveal() == before.reveal()
     assert len(server.provider.requests("revocation")) == 1
+
+
+def test_what_is_no_request_of_a_browser_gets_a_page_of_ours(page: str) -> None:
+    status, headers, body = ask(page, "BREW")
+    assert status == 501
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    assert "cannot be answered" in body
+
+
+def test_a_metadata_fault_at_the_button_ends_the_wait(
+    broker: LocalBroker, page: str, server: PracticeServer
+) -> None:
+    server.provider.faults.plan("html", endpoint="metadata")
+    server.provider.faults.plan("html", endpoint="metadata")
+    form = urlencode({"start": key_of(page), "do": "authenticate"})
+    assert ask(action_of(page), "POST", body=form)[0] == 400
+    ended = broker.authorization(broker.connections()[0].id) if False else None
+    assert ended is None

@@ -77,15 +77,15 @@ class Person:
         page.on("request", lambda request: self.hosts.add(urlsplit(request.url).netloc))
         return page
 
-    def link(self, *, again: bool = False) -> str:
-        url = self.broker.authorize("sales", again=again).public_url
+    def link(self) -> str:
+        url = self.broker.authorize("sales").public_url
         assert url is not None
         return url
 
     def sign_in(self, account: str = "analyst@example.com") -> Page:
         """The whole way in a new browser; returns the last page."""
         page = self.browser()
-        page.goto(self.link(again=True))
+        page.goto(self.link())
         page.get_by_role("button", name="Authenticate").click()
         page.get_by_role("radio", name=account).check()
         page.get_by_role("button", name="Allow").click()

@@ -73,7 +73,7 @@ def test_back_and_reload_after_the_end_change_nothing(person: Person) -> None:
     page.go_back()  # the provider answers once more, to a sign-in that is over
     heading(page, "This sign-in is over")
     assert "code=" not in page.url
-    page.goto(person.broker.authorize("sales", again=True).public_url or "")
+    page.goto(person.broker.authorize("sales").public_url or "")
     heading(page, "Sign in for sales")
     page.go_back()
     page.go_forward()
@@ -183,7 +183,7 @@ def test_every_page_is_accessible(
     check_page(page, f"{scheme}-2-provider")
     page.get_by_role("button", name="Allow").click()
     check_page(page, f"{scheme}-3-done")
-    page.goto(person.link(again=True))
+    page.goto(person.link())
     check_page(page, f"{scheme}-4-start-again")
     page.get_by_role("button", name="Authenticate").focus()
     page.keyboard.press("Enter")
@@ -192,7 +192,7 @@ def test_every_page_is_accessible(
     check_page(page, f"{scheme}-5-another-account")
     page.get_by_role("button", name="Keep").click()
     check_page(page, f"{scheme}-6-kept")
-    page.goto(person.link(again=True))
+    page.goto(person.link())
     page.get_by_role("button", name="Authenticate").click()
     page.get_by_role("button", name="Deny").click()
     check_page(page, f"{scheme}-7-refused")

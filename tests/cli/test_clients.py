@@ -36,7 +36,7 @@ def test_every_option_is_kept(run: Any, practice: PracticeServer) -> None:
         *("--auth-method", "none", "--access-token-lifetime", "600"),
         *("--refresh-token-lifetime", "30d", "--inactivity", "0", "--loopback-port", "any"),
         *("--redirect-uri", "http://localhost:9/a", "--redirect-uri", "http://127.0.0.1:9/a"),
-        *("--allow-user", "ada", "grace", "--allow-group", "analysts", "--json"),
+        *("--allow-user", "ada", "--allow-user", "grace", "--allow-group", "analysts", "--json"),
         *("--authorization-parameter", "prompt=consent"),
     ).json
     client = wire.read_client(body)
@@ -105,6 +105,25 @@ def test_list(run: Any, client: str) -> None:
     lines = run.ok("clients", "list").out.splitlines()
     assert lines[0].startswith("NAME")
     assert lines[1].split()[:4] == ["warehouse", "practice", "notebook", "none"]
+
+
+def test_options_leave_the_name_alone(run: Any, practice: PracticeServer) -> None:
+    body = run.ok(
+        *("clients", "add", "--provider", "practice", "--client-id", "notebook"),
+        *("--redirect-uri", "http://localhost/x", "--allow-user", "ada", "--loopback-port", "any"),
+        *("--issuer", practice.issuer, "--allow-group", "staff", "prod", "--json"),
+    ).json
+    assert (body["name"], body["allowed_groups"]) == ("prod", ["staff"])
+
+
+def test_a_native_app_is_told_its_redirect_uris_without_port(
+    run: Any, practice: PracticeServer
+) -> None:
+    answer = run.ok(
+        *("clients", "add", "x", "--provider", "practice", "--client-id", "notebook"),
+        *("--issuer", practice.issuer, "--loopback-port", "any"),
+    )
+    assert "  http://127.0.0.1/oauthconn/callback/x (any port)\n" in answer.out
 
 
 def test_list_of_none_says_what_to_do(run: Any) -> None:

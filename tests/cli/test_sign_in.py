@@ -37,9 +37,11 @@ def test_auth_twice_asks_nobody(run: Any, signed_in: str, practice: PracticeServ
 
 
 def test_auth_where_nobody_is(run: Any, connection: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("JUPYTER_OAUTHCONN_INTERACTION", "fail")
-    answer = run("auth", connection)
-    assert (answer.code, answer.out) == (3, "")
+    for setting in ("fail", "auto"):
+        monkeypatch.setenv("JUPYTER_OAUTHCONN_INTERACTION", setting)
+        answer = run("auth", connection)
+        assert (answer.code, answer.out) == (3, "")
+        assert "JUPYTER_OAUTHCONN_INTERACTION=wait" in answer.err
     assert run.ok("status", "--json").json[0]["status"] == "not_connected"
 
 
@@ -110,7 +112,7 @@ class Waiting:
     """`auth` in a process of its own, as a person runs it."""
 
     def __init__(self, name: str, *options: str) -> None:
-        environ = {**os.environ, "JUPYTER_OAUTHCONN_INTERACTION": "auto"}
+        environ = {**os.environ, "JUPYTER_OAUTHCONN_INTERACTION": "wait"}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "jupyter_oauthconn", "auth", name, "--no-browser", *options],
             env=environ, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

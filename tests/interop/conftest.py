@@ -37,12 +37,12 @@ class Laptop:
     home: Path
     visitors: list[Visitor] = field(default_factory=list)
 
-    def start(self, *, flow: Flow | None = None, again: bool = False) -> Authorization:
-        return self.broker.authorize("data", flow=flow, again=again)
+    def start(self, *, flow: Flow | None = None) -> Authorization:
+        return self.broker.authorize("data", flow=flow)
 
-    def link(self, *, again: bool = False) -> str:
+    def link(self) -> str:
         """The start page's address."""
-        url = self.start(again=again).public_url
+        url = self.start().public_url
         assert url is not None
         return url
 

@@ -149,7 +149,7 @@ def test_signing_in_again_as_the_same_account_asks_nothing(laptop: Laptop) -> No
     laptop.sign_in()
     before = laptop.broker.access_token("data")
     visitor = laptop.visitor()
-    visitor.sign_in(laptop.link(again=True))
+    visitor.sign_in(laptop.link())
     assert laptop.broker.access_token("data").generation > before.generation
     assert laptop.status.identity == "ada@example.com"
 

@@ -56,13 +56,24 @@ def entry(key: str = "acme", **changes: Any) -> ProviderEntry:
         confidence="high",
         issuer=None,
         discovery=False,
-        endpoints=Endpoints(),
+        endpoints=Endpoints(
+            authorization="https://login.acme.example/authorize",
+            token="https://login.acme.example/token",
+        ),
         variables=(
             Variable(name="host", title="Host", pattern=".+", at="client", required=False),
             Variable(name="role", title="Role", pattern=".+", at="connection", required=False),
         ),
     )
     return replace(made, **changes)
+
+
+def _merged(before: Mapping[str, str], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The service merges parameters, and None takes one away."""
+    if "parameters" not in changes:
+        return dict(changes)
+    both = {**before, **changes["parameters"]}
+    return {**changes, "parameters": {key: one for key, one in both.items() if one is not None}}
 
 
 class FakeBroker:
@@ -74,6 +85,7 @@ class FakeBroker:
         self.entries = {
             "acme": entry(),
             "secretless": entry("secretless", auth_methods=(AuthMethod.NONE,)),
+            "anywhere": entry("anywhere", endpoints=Endpoints()),
         }
         self.secrets: dict[str, Secret] = {}
         self.pasted: list[Secret] = []
@@ -142,7 +154,6 @@ class FakeBroker:
         min_validity: timedelta = DEFAULT_MIN_VALIDITY,
         exact: bool = False,
         rejected_generation: int | None = None,
-        resource: str | None = None,
         interactive: bool = False,
     ) -> AccessToken:
         self.calls.append("access_token")
@@ -151,6 +162,7 @@ class FakeBroker:
         if generation is None:
             raise ConsentRequiredError(
                 f"Nobody has signed in for {name!r}.",
+                hint=f"Sign in: `%connect auth {name}`.",
                 authorization=self._start(name, None) if interactive else None,
             )
         if rejected_generation == generation:
@@ -164,16 +176,17 @@ class FakeBroker:
             expires_at=now + self.life if self.life else None,
             refresh_at=now + self.life * 0.8 if self.life else None,
             scope=self.scopes[name],
-            resource=resource,
         )
 
-    def authorize(
-        self, name: str, *, flow: Flow | None = None, again: bool = False
-    ) -> Authorization:
+    def authorize(self, name: str, *, flow: Flow | None = None) -> Authorization:
         self.calls.append("authorize")
         return self._start(name, flow)
 
     def _start(self, name: str, flow: Flow | None) -> Authorization:
+        with self._changed:
+            return self._start_or_join(name, flow)
+
+    def _start_or_join(self, name: str, flow: Flow | None) -> Authorization:
         pending = self.pending(name)
         if pending is not None:
             return pending
@@ -236,7 +249,8 @@ class FakeBroker:
         return [Check(check="provider", outcome=Outcome.OK, detail="answered")]
 
     def ensure(self, name: str, lasts: timedelta) -> Endurance:
-        return Endurance(lasts=lasts < timedelta(hours=8), detail=f"asked for {lasts}")
+        known = None if lasts > timedelta(days=30) else lasts < timedelta(hours=8)
+        return Endurance(lasts=known, detail=f"asked for {lasts}")
 
     def revoke(self, name: str) -> Revocation:
         self.generations.pop(name, None)
@@ -286,6 +300,8 @@ class FakeBroker:
             redirect_uris=draft.redirect_uris
             or (f"http://127.0.0.1:8888/oauthconn/callback/{draft.name}",),
             loopback_port=draft.loopback_port,
+            allowed_users=draft.allowed_users,
+            allowed_groups=draft.allowed_groups,
         )
         self._clients[draft.name] = made
         return made
@@ -296,7 +312,8 @@ class FakeBroker:
         before = self.client(name)
         if version not in {None, before.version}:
             raise ConflictError(f"{name!r} was changed.")
-        self._clients[name] = replace(before, version=before.version + 1, **changes)
+        after = _merged(before.parameters, changes)
+        self._clients[name] = replace(before, version=before.version + 1, **after)
         return self._clients[name]
 
     def add_client_secret(self, name: str, secret: Secret) -> ClientRegistration:
@@ -338,7 +355,8 @@ class FakeBroker:
         before = self._get(name)
         if version not in {None, before.version}:
             raise ConflictError(f"{name!r} was changed.")
-        self._connections[name] = replace(before, version=before.version + 1, **changes)
+        after = _merged(before.parameters, changes)
+        self._connections[name] = replace(before, version=before.version + 1, **after)
         return self._seen(self._connections[name])
 
     def remove_connection(self, name: str) -> None:

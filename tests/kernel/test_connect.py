@@ -57,12 +57,6 @@ def test_a_rejected_token_is_renewed_once_for_all_threads(broker: FakeBroker) ->
     assert broker.calls == []
 
 
-def test_a_resource_has_a_token_of_its_own(broker: FakeBroker) -> None:
-    conn = oc.connect("sales")
-    assert conn.token(resource="https://a.example").resource == "https://a.example"
-    assert conn.token().resource is None
-
-
 @pytest.mark.asyncio
 async def test_async_token(broker: FakeBroker) -> None:
     conn = oc.connect("sales")
@@ -154,12 +148,12 @@ conn = oc.connect("sales")
 place._lock.acquire()  # held while it forks: the child must have one of its own
 child = os.fork()
 if child == 0:
-    empty = place.tokens.fresh(("sales", None)) is None
+    empty = place.tokens.fresh("sales") is None
     token = conn.token().reveal()
     os._exit(0 if empty and place.forked and token and made[-1] == os.getpid() else 1)
 _, status = os.waitpid(child, 0)
 place._lock.release()
-unchanged = made == [os.getpid()] and not place.forked and place.tokens.fresh(("sales", None))
+unchanged = made == [os.getpid()] and not place.forked and place.tokens.fresh("sales")
 raise SystemExit(os.waitstatus_to_exitcode(status) or not unchanged)
 """
 

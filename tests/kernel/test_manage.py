@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -84,6 +85,68 @@ def test_a_verb_cannot_name_a_connection(broker: FakeBroker) -> None:
     assert [one.name for one in broker.clients()] == ["app"]
 
 
+def test_a_client_or_what_makes_a_new_one(broker: FakeBroker) -> None:
+    for given in ({"provider": "acme"}, {"client_id": "zz"}, {"issuer": "https://i.example"}):
+        with pytest.raises(oc.errors.InvalidParameterError, match="what makes a new one"):
+            oc.add("one", "app", **given)
+    oc.add("two", provider="acme", client_id="i", auth_method="none", loopback_port="any")
+    made = broker.client("two")
+    assert (made.auth_method, made.loopback_port) == (AuthMethod.NONE, "any")
+
+
+def test_an_address_is_missed_before_the_secret_is_asked_for(
+    broker: FakeBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(display, "can_ask", lambda: True)
+    monkeypatch.setattr("getpass.getpass", lambda text: (asked.append(text), "typed")[1])
+    with pytest.raises(oc.errors.InvalidParameterError, match="no address of its own"):
+        oc.register_client("a", provider="anywhere", client_id="i", secret_from="prompt")
+    assert asked == []
+    for number, given in enumerate(
+        ({"issuer": "https://i.example"}, {"endpoints": {"authorization": "https://a.example"}})
+    ):
+        oc.register_client(
+            f"a{number}", provider="anywhere", client_id="i", secret_from="prompt", **given
+        )
+    assert len(asked) == 2
+
+
+def test_a_client_shows_who_may_use_it_and_where_it_is(broker: FakeBroker) -> None:
+    shown = oc.register_client(
+        "a",
+        provider="acme",
+        client_id="i",
+        issuer="https://i.example",
+        endpoints={"token": "https://t.example"},
+        loopback_port="any",
+        redirect_uris=["http://[::1]:1/a", "http://localhost:2/a", "https://hub.example/a"],
+    )
+    assert (shown["Issuer"], shown["Endpoints"]) == ("https://i.example", "token=https://t.example")
+    assert shown["May use it"] == "administrators only"
+    assert shown["Redirect URIs"].split("  ") == [
+        "http://[::1]/a (any port)", "http://localhost/a (any port)", "https://hub.example/a",
+    ]  # fmt: skip
+    shown = oc.register_client(
+        "b", provider="acme", client_id="i", allowed_users=["ada"], allowed_groups=["staff"]
+    )
+    assert shown["May use it"] == "ada, group staff, administrators"
+
+
+def test_use_says_who_keeps_the_tokens(tmp_path: Path) -> None:
+    with contextlib.ExitStack() as stack:
+        used = oc.use(oc.Settings(home=str(tmp_path)))
+        stack.enter_context(used)
+        assert repr(used) == f"<tokens are kept by this process, in {tmp_path}>"
+        used = oc.use(oc.Settings(database_url="postgresql://me:hunter2@db.example/x"))
+        stack.enter_context(used)
+        assert "in the database" in repr(used)
+        assert "hunter2" not in repr(used)
+        used = oc.use(FakeBroker())
+        stack.enter_context(used)
+        assert repr(used) == "<tokens are kept by the given FakeBroker>"
+
+
 def test_edit_merges_parameters(broker: FakeBroker) -> None:
     oc.edit("sales", role="reader", warehouse="wh")
     oc.edit("sales", role="writer", warehouse=None, scope="a")
@@ -104,7 +167,7 @@ def test_edit_merges_parameters(broker: FakeBroker) -> None:
 def test_a_change_forgets_the_kept_token(broker: FakeBroker, change: object) -> None:
     oc.connect("sales")
     change()  # type: ignore[operator]
-    assert current.place().tokens.fresh(("sales", None)) is None
+    assert current.place().tokens.fresh("sales") is None
 
 
 def test_register_reads_the_secret_from_its_place(
@@ -162,6 +225,8 @@ def test_fields_of_a_client_are_read(broker: FakeBroker) -> None:
         "https://a.example",
     )
     assert changed.parameters == {"host": "h"}
+    oc.edit_client("a", parameters={"host": None})
+    assert broker.client("a").parameters == {}
 
 
 def test_an_unknown_field_is_named(broker: FakeBroker) -> None:
@@ -175,6 +240,7 @@ def test_an_unknown_field_is_named(broker: FakeBroker) -> None:
 def test_ensure_test_doctor_events(broker: FakeBroker) -> None:
     assert oc.ensure("sales", "6h")["Lasts"] == "yes"
     assert oc.ensure("sales", timedelta(hours=9))["Lasts"] == "no"
+    assert oc.ensure("sales", timedelta(days=31))["Lasts"] == "not known"
     assert oc.test("sales")[0].detail == "answered"
     assert "mend" in repr(oc.doctor())
     assert "token issued" in repr(oc.events())
@@ -192,7 +258,7 @@ def test_names_are_remembered_for_tab(broker: FakeBroker) -> None:
     broker.add_connection(ConnectionDraft(name="third", client="app"))
     oc.connections(), oc.clients(), oc.providers()
     assert names.connections == {"sales", "fresh", "third"}
-    assert (names.clients, names.providers) == ({"app"}, {"acme", "secretless"})
+    assert (names.clients, names.providers) == ({"app"}, {"acme", "secretless", "anywhere"})
 
 
 def test_no_table_holds_a_token(broker: FakeBroker) -> None:

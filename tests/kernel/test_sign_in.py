@@ -52,7 +52,7 @@ def test_nobody_there_fails_at_once_and_starts_nothing(broker: FakeBroker) -> No
     broker.on_authorize = started.append
     with pytest.raises(oc.errors.ConsentRequiredError) as caught:
         oc.connect("fresh")
-    assert "%connect auth fresh" in caught.value.hint
+    assert "`jupyter oauthconn auth fresh` in a terminal" in caught.value.hint
     with pytest.raises(oc.errors.InteractionRequiredError, match="'fresh'"):
         oc.authenticate("fresh")
     with pytest.raises(oc.errors.InteractionRequiredError, match="'sales'"):

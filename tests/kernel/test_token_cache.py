@@ -10,7 +10,7 @@ from jupyter_oauthconn.kernel.current import TokenCache
 from jupyter_oauthconn.model import AccessToken, Secret
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-KEY = ("sales", None)
+KEY = "sales"
 
 
 class Clock:
@@ -51,8 +51,7 @@ def test_a_fresh_token_is_the_same_object(cache: TokenCache) -> None:
     kept = token()
     cache.keep(KEY, kept)
     assert cache.fresh(KEY) is kept
-    assert cache.fresh(("other", None)) is None
-    assert cache.fresh(("sales", "https://api.example")) is None
+    assert cache.fresh("other") is None
 
 
 def test_asked_again_from_refresh_at_on_within_the_jitter(cache: TokenCache, clock: Clock) -> None:
@@ -116,11 +115,9 @@ def test_agrees_with_the_model(cache: TokenCache, clock: Clock) -> None:
                     assert (cache.fresh(KEY, validity, exact) is not None) is expected
 
 
-def test_forgetting_takes_every_resource(cache: TokenCache) -> None:
+def test_forgetting_one_leaves_the_others(cache: TokenCache) -> None:
     cache.keep(KEY, token())
-    cache.keep(("sales", "https://api.example"), token())
-    cache.keep(("sales2", None), token())
+    cache.keep("sales2", token())
     cache.forget("sales")
     assert cache.fresh(KEY) is None
-    assert cache.fresh(("sales", "https://api.example")) is None
-    assert cache.fresh(("sales2", None)) is not None
+    assert cache.fresh("sales2") is not None

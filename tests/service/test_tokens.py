@@ -98,14 +98,25 @@ def test_a_disabled_client_gives_no_token_and_loses_none(signed_in: World) -> No
 
 def test_ensure_refreshes_now_although_the_last_refresh_failed(signed_in: World) -> None:
     token = signed_in.broker.access_token("sales")
-    signed_in.server.provider.dials.down = True
-    with pytest.raises(ProviderUnavailableError):
-        signed_in.broker.access_token("sales", rejected_generation=token.generation)
-    signed_in.server.provider.dials.down = False
-    with pytest.raises(ProviderUnavailableError, match="127"):  # backing off
-        signed_in.broker.access_token("sales", rejected_generation=token.generation)
+    signed_in.server.provider.faults.plan("status:503")
+    for _ in range(2):  # the second one is not sent: backing off
+        with pytest.raises(ProviderUnavailableError):
+            signed_in.broker.access_token("sales", rejected_generation=token.generation)
+    assert signed_in.refreshes() == 1
     assert signed_in.broker.ensure("sales", timedelta(hours=6)).lasts is None
+    assert signed_in.refreshes() == 2
     assert signed_in.broker.connection("sales").status.state is State.CONNECTED
+
+
+def test_sec_37_ensure_does_not_risk_a_living_token_after_a_lost_answer(signed_in: World) -> None:
+    token = signed_in.broker.access_token("sales")
+    signed_in.server.provider.faults.plan("hangup_after")
+    with pytest.raises(ProviderUnavailableError):
+        signed_in.broker.ensure("sales", timedelta(hours=6))
+    with pytest.raises(ProviderUnavailableError, match="was lost"):
+        signed_in.broker.ensure("sales", timedelta(hours=6))
+    assert signed_in.refreshes() == 1
+    assert signed_in.broker.access_token("sales").reveal() == token.reveal()
 
 
 def test_revoke_ends_the_grant_at_the_provider_and_here(signed_in: World) -> None:

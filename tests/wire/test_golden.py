@@ -111,7 +111,7 @@ REVOCATION = model.Revocation(
     at_provider=model.Outcome.OK, detail="Revoked.", siblings=("marketing",)
 )
 ENDURANCE = model.Endurance(
-    lasts=True, detail="Lasts 6 hours.", expires_at=NOON + HOUR, refresh_expires_at=None
+    lasts=None, detail="Nobody can tell.", expires_at=NOON + HOUR, refresh_expires_at=None
 )
 
 PAIRS: list[tuple[str, Any, Callable[[Any], Any], Callable[[Any], Any]]] = [

@@ -134,40 +134,17 @@ class SignIns:
         Raises:
             AuthorizationExpiredError: it has ended; nobody is sent anywhere.
         """
-        self._row(owner_id, id)
-        profile = self._profiles.of(connection)
-        redirect_uri = redirect_uri_for(profile.client, origin)
-        grant = self._store.grants.read(owner_id, connection.id)
-        request = authorization_request(
-            endpoint=profile.authorization_endpoint,
-            client_id=profile.client.client_id,
-            redirect_uri=redirect_uri,
-            scope=profile.scope,
-            extra=_extra_parameters(profile, grant),
-            openid="openid" in scope_set(profile.scope),
-        )
-        pending = PendingAuthorization(
-            id=id,
-            owner_id=owner_id,
-            connection_id=connection.id,
-            client_id=profile.client.id,
-            redirect_uri=redirect_uri,
-            issuer=_callback_issuer(profile),
-            token_endpoint=profile.token_endpoint,
-            requested_scope=profile.scope,
-            code_verifier=request.code_verifier,
-            nonce=request.nonce,
-            iss_required=profile.metadata is not None
-            and profile.metadata.authorization_response_iss_parameter_supported,
-        )
-        pressed = self._store.authorizations.press(
-            id, pending, state_hash=_digest(request.state), browser_hash=_digest(browser)
-        )
-        if not pressed:
+        row = self._row(owner_id, id)
+        if row.authorization.state is not AuthorizationState.PENDING:
             raise AuthorizationExpiredError(
                 "This sign-in has ended already.", hint="Look at the connection's status first."
             )
-        return request.url
+        try:
+            return self._press(owner_id, id, connection, origin=origin, browser=browser)
+        except OAuthConnError as error:
+            # whoever waits for the sign-in is told, and not only who looks at the page
+            self._refuse(row, error)
+            raise
 
     def callback(
         self,
@@ -275,6 +252,43 @@ class SignIns:
             issued_at=issued_at,
         )
         return self.read(owner_id, id)
+
+    def _press(
+        self, owner_id: UUID, id: UUID, connection: Connection, *, origin: str, browser: Secret
+    ) -> Secret:
+        profile = self._profiles.of(connection)
+        redirect_uri = redirect_uri_for(profile.client, origin)
+        grant = self._store.grants.read(owner_id, connection.id)
+        request = authorization_request(
+            endpoint=profile.authorization_endpoint,
+            client_id=profile.client.client_id,
+            redirect_uri=redirect_uri,
+            scope=profile.scope,
+            extra=_extra_parameters(profile, grant),
+            openid="openid" in scope_set(profile.scope),
+        )
+        pending = PendingAuthorization(
+            id=id,
+            owner_id=owner_id,
+            connection_id=connection.id,
+            client_id=profile.client.id,
+            redirect_uri=redirect_uri,
+            issuer=_callback_issuer(profile),
+            token_endpoint=profile.token_endpoint,
+            requested_scope=profile.scope,
+            code_verifier=request.code_verifier,
+            nonce=request.nonce,
+            iss_required=profile.metadata is not None
+            and profile.metadata.authorization_response_iss_parameter_supported,
+        )
+        pressed = self._store.authorizations.press(
+            id, pending, state_hash=_digest(request.state), browser_hash=_digest(browser)
+        )
+        if not pressed:
+            raise AuthorizationExpiredError(
+                "This sign-in has ended already.", hint="Look at the connection's status first."
+            )
+        return request.url
 
     def _refuse(self, row: AuthorizationRow, error: OAuthConnError) -> None:
         now = self._store.now()
