@@ -76,6 +76,9 @@ print(conn.session().get(practice.data_url + "/whoami").json())
 practice.expire("sales")
 conn.session().get(practice.data_url + "/whoami").status_code
 """,
+    "%xmode Verbose\nconn.session().get('http://127.0.0.1:1/x')",
+    "conn.httpx().get('http://127.0.0.1:1/x')",
+    "dict(conn.headers()), conn.session().get(practice.data_url + '/sales').request.headers",
     "practice.fail(1, 500); conn.token(rejected_generation=conn.token().generation)",
     """
 %xmode Verbose
@@ -163,7 +166,7 @@ def _run_notebook(
     client.execute(env=environ)
     outputs = [(cell.source, cell.outputs) for cell in notebook.cells]
     failed = [source for source, found in outputs if any("ename" in one for one in found)]
-    refused = [CELLS[i].strip() for i in (10, 11, 12, 13, 16, 17)]
+    refused = [CELLS[i].strip() for i in (10, 11, 12, 13, 16, 17, 19, 20)]
     assert failed == refused, json.dumps(outputs, indent=1)
     return notebook
 

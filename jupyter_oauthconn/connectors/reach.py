@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NoReturn, Protocol, SupportsIndex
 from urllib.parse import urlsplit
 
 from jupyter_oauthconn.model import AccessToken
@@ -45,13 +45,34 @@ class Reach:
         return self.hosts is None or any(_fits(host, pattern) for pattern in self.hosts)
 
 
-def authorization_header(token: AccessToken) -> str:
+class MaskedText(str):
+    """A header's value as any HTTP library takes it, masked where a dict or a frame shows it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'********'"
+
+    def __copy__(self) -> MaskedText:
+        return self
+
+    def __deepcopy__(self, memo: object) -> MaskedText:
+        return self
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        raise TypeError(
+            "Headers with a token are not pickled: pass the connection and call .headers() in "
+            "the other process."
+        )
+
+
+def authorization_header(token: AccessToken) -> MaskedText:
     """The value of the `Authorization` header (RFC 6750 §2.1).
 
     Providers write the type in every case; resources compare it with `Bearer`.
     """
     scheme = "Bearer" if token.token_type.lower() == "bearer" else token.token_type
-    return f"{scheme} {token.reveal()}"
+    return MaskedText(f"{scheme} {token.reveal()}")
 
 
 def _is_loopback_http(scheme: str, host: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import requests
+from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
 from .reach import Reach, TokenSource, authorization_header
@@ -15,7 +16,22 @@ _UNAUTHORIZED = 401
 def session(source: TokenSource, reach: Reach) -> requests.Session:
     made = requests.Session()
     made.auth = _BearerAuth(source, reach)
+    for scheme in ("https://", "http://"):
+        made.mount(scheme, _QuietAdapter())
     return made
+
+
+class _QuietAdapter(HTTPAdapter):
+    """Raises without the frames below, which hold the request's bytes: `%xmode Verbose` prints
+    what a frame holds."""
+
+    def send(self, *args: Any, **options: Any) -> requests.Response:
+        try:
+            return super().send(*args, **options)
+        except requests.RequestException as error:
+            failure = error
+        failure.__context__ = failure.__cause__ = None
+        raise failure.with_traceback(None)
 
 
 class _BearerAuth(AuthBase):

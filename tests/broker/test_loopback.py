@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
 import time
 from collections.abc import Mapping
 from datetime import timedelta
 from http.client import HTTPConnection
+from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 import pytest
@@ -15,7 +18,7 @@ from jupyter_oauthconn.broker.local import LocalBroker
 from jupyter_oauthconn.demo import PracticeServer
 from jupyter_oauthconn.errors import ConfigurationError
 from jupyter_oauthconn.kernel.practice import consent
-from jupyter_oauthconn.model import AuthorizationState, ConnectionDraft, Flow
+from jupyter_oauthconn.model import AuthorizationState, ConnectionDraft, Flow, Settings
 
 
 def ask(
@@ -236,12 +239,38 @@ def test_what_is_no_request_of_a_browser_gets_a_page_of_ours(page: str) -> None:
     assert "cannot be answered" in body
 
 
-def test_a_metadata_fault_at_the_button_ends_the_wait(
+def test_a_fault_at_the_button_ends_the_wait(
     broker: LocalBroker, page: str, server: PracticeServer
 ) -> None:
-    server.provider.faults.plan("html", endpoint="metadata")
-    server.provider.faults.plan("html", endpoint="metadata")
+    waiting = broker.authorize("sales")
+    server.provider.faults.plan("html", 2, endpoint="metadata")
     form = urlencode({"start": key_of(page), "do": "authenticate"})
     assert ask(action_of(page), "POST", body=form)[0] == 400
-    ended = broker.authorization(broker.connections()[0].id) if False else None
-    assert ended is None
+    ended = broker.authorization(waiting.id)
+    assert ended.state is AuthorizationState.REFUSED
+    assert ended.error is not None
+    assert "127.0.0.1" in ended.error.message
+
+
+def test_a_sign_in_of_a_dead_process_is_not_joined(
+    broker: LocalBroker, page: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    monkeypatch.setattr(os, "getpid", lambda: dead.pid)
+    broker.revoke("sales")
+    left_behind = broker.authorize("sales")
+    monkeypatch.undo()
+    fresh = broker.authorize("sales")
+    assert fresh.id != left_behind.id
+    assert fresh.public_url is not None
+    assert ask(fresh.public_url)[0] == 200
+
+
+def test_a_broker_that_is_closed_leaves_no_sign_in_behind(
+    broker: LocalBroker, page: str, tmp_path: Path
+) -> None:
+    broker.close()
+    other = LocalBroker(Settings(), tmp_path / "home")
+    assert other.connection("sales").status.state == "not_connected"
+    other.close()
