@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from jupyter_oauthconn.model import AccessToken, Reason, State, Status, scope_se
 
 from . import current
 from .current import seconds
+from .drafts import duration
 from .sign_in import Ask, Patience, StoppedError, obtain
 
 if TYPE_CHECKING:
@@ -29,25 +31,27 @@ _WAKE_SECONDS = 0.2
 def connect(
     name: str,
     *,
-    scope: str | None = None,
-    wait: bool | float | timedelta | None = None,
+    scope: str | Iterable[str] | None = None,
+    wait: bool | float | str | timedelta | None = None,
 ) -> Connection:
     """Signs in for a connection if needed and returns it.
 
     Args:
         scope: scope tokens, separated by spaces, that the sign-in must have granted.
         wait: when a person must act: None: as the setting `interaction` says; False: fail at
-            once; True: wait; seconds or a timedelta: wait so long at most.
+            once; True: wait; seconds, `"5m"` or a timedelta: wait so long at most.
 
     Raises:
+        InvalidParameterError: `wait` is no duration.
         UnknownConnectionError: there is none of that name.
         InteractionRequiredError: a person must act, and nobody is there.
         ReauthorizationRequiredError: the sign-in does not cover `scope`.
     """
     connection = Connection(name)
+    wait = wait if wait is None or isinstance(wait, bool) else duration(wait)
     token = connection._obtain(Ask(name=name), Patience(wait=wait))
     if scope is not None:
-        _require_scope(name, scope, token.scope)
+        _require_scope(name, scope if isinstance(scope, str) else " ".join(scope), token.scope)
     return connection
 
 
@@ -113,7 +117,10 @@ class Connection:
         exact: bool,
         rejected_generation: int | None,
     ) -> AccessToken | None:
-        token = self._place.tokens.fresh(self.name, seconds(min_validity), exact)
+        try:
+            token = self._place.tokens.fresh(self.name, seconds(min_validity), exact)
+        except TypeError:
+            return None  # `_ask` says what is wrong with it
         # many threads get a 401 for one token: the first renews it, the others find it here
         return token if token is None or token.generation != rejected_generation else None
 
@@ -125,7 +132,7 @@ class Connection:
     ) -> Ask:
         return Ask(
             name=self.name,
-            min_validity=timedelta(seconds=seconds(min_validity)),
+            min_validity=duration(min_validity) if min_validity else timedelta(0),
             exact=exact,
             rejected_generation=rejected_generation,
         )

@@ -137,6 +137,13 @@ class Place:
             if self._displayed.get(id) is stop:
                 del self._displayed[id]
 
+    def close(self) -> None:
+        """Closes the broker; one that is used after all is made anew."""
+        with self._lock:
+            broker, self._broker = self._broker, None
+        if broker is not None:
+            broker.close()
+
     def after_fork(self) -> None:
         self.forked = True
         self._empty()
@@ -180,8 +187,10 @@ class use:  # noqa: N801 - called like a function, and a context manager beside 
         return None
 
     def __exit__(self, *_: object) -> None:
-        global _current  # noqa: PLW0603
-        _current = self._before
+        global _current
+        ended, _current = _current, self._before
+        if isinstance(self._where, Settings):
+            ended.close()
 
     def __repr__(self) -> str:
         return f"<tokens are kept by {_words(self._where)}>"

@@ -19,6 +19,12 @@ _DURATIONS = frozenset({"access_token_lifetime", "refresh_token_lifetime", "inac
 _LISTS = frozenset(
     {"redirect_uris", "allowed_users", "allowed_groups", "shared_users", "shared_groups"}
 )
+#: What `--set` must not reach: it would become an argument of another meaning.
+_OWN_OPTIONS = frozenset(
+    {one.name for draft in (ClientDraft, ConnectionDraft) for one in fields(draft)}
+    | {"secret_from", "share_with", "changes"}
+)
+_LONGEST = timedelta(days=3660)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -26,18 +32,18 @@ def duration(given: str | float | timedelta) -> timedelta:
     """Reads `"6h"`, `"90m"`, `"30s"`, `"2d"`, a number of seconds, or a timedelta.
 
     Raises:
-        InvalidParameterError: it is none of these, or not positive.
+        InvalidParameterError: it is none of these, not positive, or longer than ten years.
     """
     if isinstance(given, timedelta):
-        return given
-    text = str(given).strip().lower()
-    unit = _UNITS.get(text[-1:])
-    try:
-        length = float(text[:-1]) * unit if unit else float(text)
-        read = timedelta(seconds=length)
-    except (ValueError, OverflowError):
-        read = timedelta(0)
-    if read <= timedelta(0):
+        read = given
+    else:
+        text = str(given).strip().lower()
+        unit = _UNITS.get(text[-1:])
+        try:
+            read = timedelta(seconds=float(text[:-1]) * unit if unit else float(text))
+        except (ValueError, OverflowError):
+            read = timedelta(0)
+    if not timedelta(0) < read <= _LONGEST:
         raise InvalidParameterError(
             f"{given!r} is not a duration.",
             hint="Write for example 6h, 90m, 30s or a number of seconds.",
@@ -103,11 +109,11 @@ def connection_fields(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[st
     return read, parameters
 
 
-def share_with(targets: Iterable[str]) -> dict[str, tuple[str, ...]]:
+def share_with(targets: Iterable[str] | None) -> dict[str, tuple[str, ...]]:
     """`user:U` and `group:G` as the two fields of a connection."""
     found: dict[str, list[str]] = {"shared_users": [], "shared_groups": []}
     kinds = {"user": "shared_users", "group": "shared_groups"}
-    for target in targets:
+    for target in targets or ():
         kind, _, name = target.partition(":")
         if kind not in kinds or not name:
             raise InvalidParameterError(
@@ -120,8 +126,22 @@ def share_with(targets: Iterable[str]) -> dict[str, tuple[str, ...]]:
 
 
 def settings(pairs: Iterable[tuple[str, str]]) -> dict[str, str | None]:
-    """The values of `--set key=value`; `key=` takes one away."""
-    return {key: value or None for key, value in pairs}
+    """The values of `--set key=value`; `key=` takes one away.
+
+    Raises:
+        InvalidParameterError: a key is no parameter of a provider but has an option of its own.
+    """
+    found = {}
+    for key, value in pairs:
+        if key in _OWN_OPTIONS:
+            raise InvalidParameterError(
+                f"{key!r} is no parameter of a provider.",
+                hint=f"Give it as an option of its own, --{key.replace('_', '-')}; a name cannot "
+                "be changed.",
+                parameter=key,
+            )
+        found[key] = value or None
+    return found
 
 
 def present(values: Mapping[str, str | None]) -> dict[str, str]:

@@ -23,7 +23,7 @@ def check_name(name: str, kind: str) -> str:
     Raises:
         InvalidNameError: malformed, or reserved (connections only).
     """
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         raise InvalidNameError(
             f"{name!r} cannot name {_article(kind)}.",
             hint="Use 1 to 40 of a-z, 0-9, _ and -, beginning with a letter or digit.",
