@@ -11,6 +11,7 @@ import os
 import pwd
 import shutil
 import socket
+import stat
 import subprocess
 import tempfile
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ class Postgres:
     """A running server. `url` is SQLAlchemy's, of the database `postgres`."""
 
     folder: Path
+    programs: Path
     port: int
     user: dict[str, object] = field(repr=False)
 
@@ -73,7 +75,7 @@ class Postgres:
         # no pipes: the server would inherit them, and reading to their end would never return
         with (self.folder / "commands.log").open("ab") as log:
             subprocess.run(
-                [_program(program), *arguments],
+                [self.programs / (f"{program}.exe" if os.name == "nt" else program), *arguments],
                 check=True,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -92,15 +94,20 @@ def start_postgres(folder: Path) -> Postgres:
         user = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
         folder = _private_folder(user)
     folder.mkdir(parents=True, exist_ok=True)
-    server = Postgres(folder, _free_port(), user)
+    server = Postgres(folder, _programs(folder), _free_port(), user)
     server._run("initdb", "-D", str(folder / "data"), "-U", "postgres", "-A", "trust", "--no-sync")
     server.start()
     atexit.register(server.kill)
     return server
 
 
-def _program(name: str) -> str:
-    return str(_BIN / (f"{name}.exe" if os.name == "nt" else name))
+def _programs(folder: Path) -> Path:
+    """The programs where the server's user can start them: not below root's own folders."""
+    if not _is_root() or all(one.stat().st_mode & stat.S_IXOTH for one in _BIN.parents):
+        return _BIN
+    shutil.copytree(_BIN.parent, folder / "pginstall", symlinks=True)
+    (folder / "pginstall").chmod(0o755)
+    return folder / "pginstall" / "bin"
 
 
 def _is_root() -> bool:

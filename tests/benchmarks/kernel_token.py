@@ -47,7 +47,7 @@ def main() -> int:
         token, until = kept["sales"]
         return token if clock() < until else None
 
-    tokens, key = current.place().tokens, ("sales", None)
+    tokens, key = current.place().tokens, "sales"
     found = measure(
         {
             "floor": floor,

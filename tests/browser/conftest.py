@@ -27,7 +27,8 @@ ARGUMENTS = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="session")
+# not for the session: while Playwright runs, its event loop is the running one of this thread
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     program = next((found for name in CHROMIUM if (found := shutil.which(name))), None)
     if program is None:

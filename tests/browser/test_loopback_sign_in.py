@@ -65,6 +65,7 @@ def test_back_and_reload_after_the_end_change_nothing(person: Person) -> None:
     page.goto(person.link())
     page.reload()
     page.get_by_role("button", name="Authenticate").click()
+    page.get_by_role("button", name="Allow").wait_for()
     page.reload()
     page.get_by_role("button", name="Allow").click()
     heading(page, "Authenticated")
