@@ -105,9 +105,10 @@ def _programs(folder: Path) -> Path:
     """The programs where the server's user can start them: not below root's own folders."""
     if not _is_root() or all(one.stat().st_mode & stat.S_IXOTH for one in _BIN.parents):
         return _BIN
-    shutil.copytree(_BIN.parent, folder / "pginstall", symlinks=True)
-    (folder / "pginstall").chmod(0o755)
-    return folder / "pginstall" / "bin"
+    package = _BIN.parents[1]
+    for one in (package, package.with_name(f"{package.name}.libs")):
+        shutil.copytree(one, folder / one.name, symlinks=True)
+    return folder / package.name / "pginstall" / "bin"
 
 
 def _is_root() -> bool:
