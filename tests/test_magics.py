@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
+from IPython.core.oinspect import getdoc
 from traitlets.config import Config
 
 import jupyter_oauthconn as oc
@@ -271,7 +272,7 @@ def test_help(cells: Cells, capsys: pytest.CaptureFixture[str]) -> None:
     assert cells.run("%connect auth --help") is None
     assert "--again" in capsys.readouterr().out
     for name, verbs in (("connect", connections.VERBS), ("oauthclient", clients.VERBS)):
-        text = cells.shell.find_line_magic(name).__doc__ or ""
+        text = getdoc(cells.shell.find_line_magic(name)) or ""
         for verb, one in verbs.items():
             assert verb in text
             for option in one.parser.options:

@@ -7,8 +7,6 @@ from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
-from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
-
 from jupyter_oauthconn.errors import ConflictError, InvalidParameterError
 from jupyter_oauthconn.kernel import current, display, manage
 from jupyter_oauthconn.kernel.client_files import read_clients, write_clients
@@ -35,47 +33,41 @@ _SECRET_NOTE = (
 )
 
 
-@magics_class
-class OAuthClientMagics(Magics):
-    """Registers `%oauthclient`."""
+def run(line: str, shell: Any) -> object:
+    """OAuth clients: the apps that an administrator made at the providers.
 
-    @no_var_expand
-    @line_magic("oauthclient")  # type: ignore[arg-type]  # as in connections.py
-    def oauthclient(self, line: str) -> object:
-        """OAuth clients: the apps that an administrator made at the providers.
+    ::
 
-        ::
+      %oauthclient [list]
+      %oauthclient register NAME --provider KEY --client-id ID [--set key=value ...]
+          [--secret-env VAR | --secret-file PATH | --public] [--issuer URL] [--title TEXT]
+          [--auth-method METHOD] [--scope "..."] [--authorization-url URL --token-url URL]
+          [--access-token-lifetime S] [--refresh-token-lifetime S] [--inactivity S]
+          [--redirect-uri URI ...] [--loopback-port any] [--allow-user U ...]
+          [--allow-group G ...]
+      %oauthclient edit NAME [the same options]
+      %oauthclient test NAME                 a real call to the provider
+      %oauthclient disable NAME              grants are kept; enable NAME goes on
+      %oauthclient rm NAME [--force]         --force: with its connections
+      %oauthclient export [NAME ...]         TOML, without secrets
+      %oauthclient import FILE               TOML with secret_reference = "env:VAR"
 
-          %oauthclient [list]
-          %oauthclient register NAME --provider KEY --client-id ID [--set key=value ...]
-              [--secret-env VAR | --secret-file PATH | --public] [--issuer URL] [--title TEXT]
-              [--auth-method METHOD] [--scope "..."] [--authorization-url URL --token-url URL]
-              [--access-token-lifetime S] [--refresh-token-lifetime S] [--inactivity S]
-              [--redirect-uri URI ...] [--loopback-port any] [--allow-user U ...]
-              [--allow-group G ...]
-          %oauthclient edit NAME [the same options]
-          %oauthclient test NAME                 a real call to the provider
-          %oauthclient disable NAME              grants are kept; enable NAME goes on
-          %oauthclient rm NAME [--force]         --force: with its connections
-          %oauthclient export [NAME ...]         TOML, without secrets
-          %oauthclient import FILE               TOML with secret_reference = "env:VAR"
-
-        Without a place for the secret you are asked for it, where the provider expects one.
-        No secret is an argument: IPython keeps input lines.
-        """
-        words = words_of(line, PROG) or ["list"]
-        if is_call_for_help(words):
-            display.show_text(cleandoc(OAuthClientMagics.oauthclient.__doc__ or ""))
-            return None
-        verb = VERBS.get(words[0])
-        if verb is None:
-            raise InvalidParameterError(
-                f"{PROG} has no verb {words[0]!r}.", hint=f"There are {', '.join(VERBS)}."
-            )
-        if "--help" in words:
-            display.show_text(verb.parser.format_help())
-            return None
-        return verb(words[1:])
+    Without a place for the secret you are asked for it, where the provider expects one.
+    No secret is an argument: IPython keeps input lines.
+    """
+    words = words_of(line, PROG) or ["list"]
+    if is_call_for_help(words):
+        display.show_text(cleandoc(run.__doc__ or ""))
+        return None
+    verb = VERBS.get(words[0])
+    if verb is None:
+        raise InvalidParameterError(
+            f"{PROG} has no verb {words[0]!r}.", hint=f"There are {', '.join(VERBS)}."
+        )
+    if "--help" in words:
+        display.show_text(verb.parser.format_help())
+        return None
+    return verb(words[1:])
 
 
 def _register(found: argparse.Namespace) -> object:

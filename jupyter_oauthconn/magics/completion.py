@@ -6,13 +6,11 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from IPython.core.completer import (
     CompletionContext,
     SimpleCompletion,
     SimpleMatcherResult,
-    context_matcher,
 )
 
 from jupyter_oauthconn.catalog import load
@@ -26,8 +24,7 @@ from .arguments import CHOICES, Verb
 _LINE = re.compile(r"(?:^|=)\s*%(connect|oauthclient)\s+(.*)$")
 
 
-@context_matcher(identifier="jupyter_oauthconn.magics")  # type: ignore[untyped-decorator]
-def matcher(context: CompletionContext) -> SimpleMatcherResult:
+def matches(context: CompletionContext) -> SimpleMatcherResult:
     """What can stand at the cursor in a line of ours."""
     line = _LINE.search(context.text_until_cursor)
     if line is None:
@@ -93,15 +90,3 @@ def _of_verb(
         return ()
     named = known if len(before) == 1 and before[0] not in new else set()
     return {*named, *verb.parser.options}
-
-
-def install(shell: Any) -> None:
-    completer = shell.Completer
-    if completer is not None and matcher not in completer.custom_matchers:
-        completer.custom_matchers.append(matcher)
-
-
-def uninstall(shell: Any) -> None:
-    completer = shell.Completer
-    if completer is not None and matcher in completer.custom_matchers:
-        completer.custom_matchers.remove(matcher)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import argparse
 import keyword
 from inspect import cleandoc
-from typing import NoReturn
-
-from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
+from typing import Any, NoReturn
 
 from jupyter_oauthconn.errors import ConfigurationError, InvalidParameterError
 from jupyter_oauthconn.kernel import display, manage
@@ -30,64 +28,59 @@ from .arguments import (
 PROG = "%connect"
 
 
-@magics_class
-class ConnectMagics(Magics):
-    """Registers `%connect`."""
+def run(line: str, shell: Any) -> object:
+    """Connections to data behind OAuth 2.
 
-    @no_var_expand
-    @line_magic("connect")  # type: ignore[arg-type]  # IPython types its decorator for str only
-    def connect(self, line: str) -> object:
-        """Connections to data behind OAuth 2.
+    ::
 
-        ::
+      %connect [list]                        my connections; --long adds times
+      %connect NAME [as VAR] [--handle KIND] sign in if needed; bind it to VAR
+      %connect add NAME --client CLIENT [--set key=value ...] [--scope "..."]
+                   [--share-with user:U|group:G]
+      %connect add NAME --provider KEY --client-id ID    client and connection in one step,
+                   with the options of `%oauthclient register`
+      %connect edit NAME [--set key=value ...] [--scope "..."]
+      %connect auth NAME [--again] [--flow auto|callback|loopback|device|paste] [--no-wait]
+      %connect status [NAME]                 what it is, and the next step
+      %connect test NAME                     a real call to the provider
+      %connect ensure NAME --for 6h          refresh now; does it last that long?
+      %connect revoke NAME                   revoke at the provider and forget
+      %connect rm NAME                       remove the connection
+      %connect doctor [NAME]                 what is wrong and how to mend it
 
-          %connect [list]                        my connections; --long adds times
-          %connect NAME [as VAR] [--handle KIND] sign in if needed; bind it to VAR
-          %connect add NAME --client CLIENT [--set key=value ...] [--scope "..."]
-                       [--share-with user:U|group:G]
-          %connect add NAME --provider KEY --client-id ID    client and connection in one step,
-                       with the options of `%oauthclient register`
-          %connect edit NAME [--set key=value ...] [--scope "..."]
-          %connect auth NAME [--again] [--flow auto|callback|loopback|device|paste] [--no-wait]
-          %connect status [NAME]                 what it is, and the next step
-          %connect test NAME                     a real call to the provider
-          %connect ensure NAME --for 6h          refresh now; does it last that long?
-          %connect revoke NAME                   revoke at the provider and forget
-          %connect rm NAME                       remove the connection
-          %connect doctor [NAME]                 what is wrong and how to mend it
+    KIND is http, httpx, requests or session. Values with blanks stand in quotation marks.
+    No secret is an argument: IPython keeps input lines.
+    """
+    words = words_of(line, PROG)
+    if is_call_for_help(words):
+        display.show_text(cleandoc(run.__doc__ or ""))
+        return None
+    if words[:1] == ["check"]:
+        return _check()
+    if not words or words[0] == "--long":
+        return TABLE(words)
+    verb = VERBS.get(words[0])
+    if verb is None:
+        return _bind(words, shell)
+    if "--help" in words:
+        display.show_text(verb.parser.format_help())
+        return None
+    return verb(words[1:])
 
-        KIND is http, httpx, requests or session. Values with blanks stand in quotation marks.
-        No secret is an argument: IPython keeps input lines.
-        """
-        words = words_of(line, PROG)
-        if is_call_for_help(words):
-            display.show_text(cleandoc(ConnectMagics.connect.__doc__ or ""))
-            return None
-        if words[:1] == ["check"]:
-            return _check()
-        if not words or words[0] == "--long":
-            return TABLE(words)
-        verb = VERBS.get(words[0])
-        if verb is None:
-            return self._bind(words)
-        if "--help" in words:
-            display.show_text(verb.parser.format_help())
-            return None
-        return verb(words[1:])
 
-    def _bind(self, words: list[str]) -> object:
-        found = BIND.read(words)
-        if found.name in RESERVED:
-            raise InvalidParameterError(
-                f"{PROG} has no verb {found.name!r}.",
-                hint=f"There are {', '.join(VERBS)}. `%connect auth NAME` signs in.",
-            )
-        variable = _variable(found.binding)
-        connection = connect(found.name)
-        result: object = connection.handle(found.handle) if found.handle else connection
-        if variable is not None and self.shell is not None:
-            self.shell.user_ns[variable] = result
-        return result
+def _bind(words: list[str], shell: Any) -> object:
+    found = BIND.read(words)
+    if found.name in RESERVED:
+        raise InvalidParameterError(
+            f"{PROG} has no verb {found.name!r}.",
+            hint=f"There are {', '.join(VERBS)}. `%connect auth NAME` signs in.",
+        )
+    variable = _variable(found.binding)
+    connection = connect(found.name)
+    result: object = connection.handle(found.handle) if found.handle else connection
+    if variable is not None:
+        shell.user_ns[variable] = result
+    return result
 
 
 def _variable(binding: list[str]) -> str | None:
