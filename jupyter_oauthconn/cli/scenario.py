@@ -61,7 +61,8 @@ class Scenario:
             ("authenticated", self._authenticate),
             ("token_issued", self._issue),
             ("data_read", self._read),
-            ("token_expired_and_refreshed", self._expire),
+            ("token_expired", self._expire),
+            ("refreshed", self._refresh),
             ("rotated_refresh_token_kept", self._rotate),
             ("provider_down", self._go_down),
             ("provider_back", self._come_back),
@@ -128,9 +129,12 @@ class Scenario:
         while self._is_alive(old):
             # the service counts from the request, the provider from its answer
             time.sleep(0.01)
-        self._provider.dials.access_token_seconds = _DOWN_SECONDS
         status, _ = self._get_sales(old)
         _expect(status == http.HTTPStatus.UNAUTHORIZED, f"the ended token got {status}")
+        return "the data API answers 401 to the old token"
+
+    def _refresh(self) -> str:
+        self._provider.dials.access_token_seconds = _DOWN_SECONDS
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             tokens = list(pool.map(lambda _: self._token(), range(_AT_ONCE)))
         _expect(len(set(map(AccessToken.reveal, tokens))) == 1, "several tokens were handed out")

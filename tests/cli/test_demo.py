@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +16,14 @@ from jupyter_oauthconn.demo import PracticeServer
 
 STEPS = [
     "client_registered", "connection_added", "authenticated", "token_issued", "data_read",
-    "token_expired_and_refreshed", "rotated_refresh_token_kept", "provider_down",
+    "token_expired", "refreshed", "rotated_refresh_token_kept", "provider_down",
     "provider_back", "refused_after_revocation", "authenticated_again",
 ]  # fmt: skip
 
 
 def test_check(run: Any, home: Path) -> None:
-    """Every step in time, and the person's own data untouched."""
-    begun = time.monotonic()
+    """Every step, and the person's own data untouched."""
     answer = run.ok("demo", "--check", "--json")
-    assert time.monotonic() - begun < 20
     lines = [json.loads(one) for one in answer.out.splitlines()]
     assert [one["what"] for one in lines] == STEPS
     assert {one["outcome"] for one in lines} == {"ok"}
@@ -47,8 +44,8 @@ def test_check_fails_when_the_provider_saw_something_else(
     monkeypatch.setattr("jupyter_oauthconn.demo.server.PracticeServer", WithoutRotation)
     answer = run("demo", "--check")
     assert answer.code == 1
-    assert " 7  ✗ failed" in answer.out
-    assert "Step 7, rotated refresh token kept, was not seen as promised." in answer.err
+    assert " 8  ✗ failed" in answer.out
+    assert "Step 8, rotated refresh token kept, was not seen as promised." in answer.err
 
 
 def test_serves_until_interrupted(home: Path) -> None:
