@@ -10,11 +10,11 @@ import os
 import platform
 import sys
 from collections.abc import Callable
-from time import perf_counter_ns
 from uuid import uuid4
 
 import cryptography
 from cryptography.fernet import Fernet
+from rounds import microseconds
 
 from jupyter_oauthconn.model import Secret
 from jupyter_oauthconn.storage.sealing import Place, Sealer
@@ -49,21 +49,9 @@ def cases() -> dict[str, Callable[[], object]]:
     }
 
 
-def microseconds(timed: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """The smallest mean of a round, for each case."""
-    smallest = dict.fromkeys(timed, float("inf"))
-    for _ in range(ROUNDS):
-        for name, call in timed.items():
-            started = perf_counter_ns()
-            for _ in range(CALLS):
-                call()
-            smallest[name] = min(smallest[name], (perf_counter_ns() - started) / CALLS / 1000)
-    return smallest
-
-
 def main() -> int:
     print(f"Python {platform.python_version()}, cryptography {cryptography.__version__}")
-    took = microseconds(cases())
+    took = microseconds(cases(), rounds=ROUNDS, calls=CALLS)
     for name, each in took.items():
         print(f"{name:15} {each:7.2f} µs")
     worst = 0.0

@@ -13,9 +13,9 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from time import perf_counter_ns
 
 import sqlalchemy as sa
+from rounds import microseconds
 
 from jupyter_oauthconn.broker.local import LocalBroker
 from jupyter_oauthconn.demo import PracticeServer
@@ -65,18 +65,6 @@ def statements(broker: LocalBroker) -> int:
     return len(seen)
 
 
-def microseconds(timed: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """The smallest mean of a round, for each case."""
-    smallest = dict.fromkeys(timed, float("inf"))
-    for _ in range(ROUNDS):
-        for name, call in timed.items():
-            started = perf_counter_ns()
-            for _ in range(CALLS):
-                call()
-            smallest[name] = min(smallest[name], (perf_counter_ns() - started) / CALLS / 1000)
-    return smallest
-
-
 def main() -> int:
     print(f"Python {platform.python_version()}, SQLAlchemy {sa.__version__}")
     with tempfile.TemporaryDirectory() as folder, PracticeServer() as server:
@@ -87,7 +75,9 @@ def main() -> int:
             {
                 "plain SELECT": plain_select(home),
                 "access_token, warm": lambda: broker.access_token("sales"),
-            }
+            },
+            rounds=ROUNDS,
+            calls=CALLS,
         )
         assert len(server.provider.requests()) == before, "a warm read asks nobody"
         count = statements(broker)

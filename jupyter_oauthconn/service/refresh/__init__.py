@@ -10,12 +10,12 @@ call, which lost the answer together with the connection that held them.
 """
 
 from .exchange import Exchange
-from .failures import Kind, client_refused, kind_of, last_error, reauthorization_required
+from .failures import client_refused, last_error, reauthorization_required
 from .flight import Refresher
 from .kept_answers import KeptAnswers
 from .lifetimes import new_tokens
 
 __all__ = [
-    "Exchange", "KeptAnswers", "Kind", "Refresher", "client_refused", "kind_of", "last_error",
+    "Exchange", "KeptAnswers", "Refresher", "client_refused", "last_error",
     "new_tokens", "reauthorization_required",
 ]  # fmt: skip

@@ -147,4 +147,6 @@ class NewGrants:
 def _other_account(before: Grant, subject: str | None, identity: str | None) -> bool:
     if before.subject is not None and subject is not None:
         return before.subject != subject
-    return before.identity is not None and identity is not None and before.identity != identity
+    # an account that was named before and is nameless now may be any: the person is asked
+    known = before.subject is not None or before.identity is not None
+    return known and identity != before.identity
