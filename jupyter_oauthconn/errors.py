@@ -19,7 +19,8 @@
     │   ├── UnknownConnectionError, UnknownClientError, UnknownProviderError,
     │   │   UnknownAuthorizationError    `.name`, `.similar`
     │   ├── ConflictError, InUseError
-    │   ├── NotAllowedError              also client_management_disabled, client_disabled
+    │   ├── NotAllowedError              also client_management_disabled, client_disabled, guest
+    │   │   └── NotSignedInError
     │   └── MissingKeyError
     ├── StorageError
     │   └── UnsealError
@@ -286,6 +287,12 @@ class NotAllowedError(ConfigurationError):
     """This person may not do that here."""
 
     code = "not_allowed"
+
+
+class NotSignedInError(NotAllowedError):
+    """The request shows no credential that is accepted here."""
+
+    code = "not_signed_in"
 
 
 class MissingKeyError(ConfigurationError):

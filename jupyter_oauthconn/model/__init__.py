@@ -11,6 +11,7 @@ from .connection import Connection, ConnectionDraft, LastError, Reason, State, S
 from .event import Check, Endurance, Event, Outcome, Revocation
 from .grant import Attempt, Claim, Grant, GrantState, NewTokens, TokenAnswer
 from .names import check_name, check_text, is_name, scope_set
+from .owner import Owner
 from .secret import Secret
 from .settings import Interaction, Settings
 from .token import DEFAULT_MIN_VALIDITY, AccessToken
@@ -20,6 +21,6 @@ __all__ = [
     "AuthorizationState", "Check", "Claim", "ClientDraft", "ClientRegistration",
     "ClientSecretInfo", "Connection", "ConnectionDraft", "Endpoints", "Endurance", "Event",
     "Flow", "Grant", "GrantState", "Interaction", "LastError", "NewTokens", "Outcome",
-    "PendingAuthorization", "Reason", "Revocation", "Secret", "Settings", "State", "Status",
-    "TokenAnswer", "check_name", "check_text", "is_name", "scope_set",
+    "Owner", "PendingAuthorization", "Reason", "Revocation", "Secret", "Settings", "State",
+    "Status", "TokenAnswer", "check_name", "check_text", "is_name", "scope_set",
 ]  # fmt: skip

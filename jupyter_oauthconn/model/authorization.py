@@ -35,6 +35,7 @@ class Authorization:
         path: start page, relative to the mount (`connect/<name>`).
         public_url: the start page's absolute address, or None where only the page's own origin
             is known.
+        redirect_uri: where the provider was asked to come back to; None before the button.
         identity: the account that signed in, once known.
         confirm: True when another account than before came back and waits to be confirmed.
     """
@@ -48,6 +49,7 @@ class Authorization:
     public_url: str | None = None
     user_code: str | None = None
     verification_uri: str | None = None
+    redirect_uri: str | None = None
     identity: str | None = None
     confirm: bool = False
     error: LastError | None = None

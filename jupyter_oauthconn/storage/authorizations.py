@@ -330,6 +330,7 @@ def _row(row: sa.Row[Any]) -> AuthorizationRow:
             path=f"connect/{row.connection}",
             expires_at=row.expires_at,
             public_url=row.public_url,
+            redirect_uri=row.redirect_uri,
             identity=row.identity,
             confirm=row.held_sealed is not None,
             error=error_from_json(row.error),

@@ -88,7 +88,8 @@ class Connection(TypedDict):
 
 
 class Authorization(TypedDict):
-    """`confirm`: another account than before signed in and waits to be confirmed."""
+    """`confirm`: another account than before signed in and waits to be confirmed; `redirect_uri`:
+    where the provider was asked to come back to, null before the button was pressed."""
 
     id: str
     connection: str
@@ -99,6 +100,7 @@ class Authorization(TypedDict):
     user_code: str | None
     verification_uri: str | None
     expires_at: str
+    redirect_uri: str | None
     identity: str | None
     confirm: bool
     error: LastError | None

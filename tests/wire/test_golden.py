@@ -44,6 +44,7 @@ AUTHORIZATION = model.Authorization(
     public_url="http://localhost:8888/oauthconn/connect/sales",
     user_code="WDJB-MJHT",
     verification_uri="https://login.example.com/device",
+    redirect_uri="http://localhost:8888/oauthconn/callback/warehouse",
     identity="guest@example.com",
     confirm=True,
     error=LAST_ERROR,
@@ -202,6 +203,7 @@ def test_status_of_each_state() -> None:
 
 
 ERRORS: list[errors.OAuthConnError] = [
+    errors.NotSignedInError("m"),
     errors.OAuthConnError("m", hint="h"),
     errors.InteractionRequiredError("m", authorization=AUTHORIZATION),
     errors.ConsentRequiredError("m"),
