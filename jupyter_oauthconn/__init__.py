@@ -83,3 +83,9 @@ def unload_ipython_extension(shell: Any) -> None:
     from .magics import unload
 
     unload(shell)
+
+
+def _jupyter_server_extension_points() -> list[dict[str, Any]]:
+    from .server.extension import OAuthConn
+
+    return [{"module": __name__, "app": OAuthConn}]

@@ -120,13 +120,13 @@ def test_sec_47_51_53_no_secret_in_any_sink(tmp_path: Path, server: PracticeServ
     files = [path for path in searched.rglob("*") if path.is_file()]
     names = {path.name for path in files}
     assert {"oauthconn.db", "keys.json", "history.sqlite", "kernel.log", "backup.db"} <= names
-    assert _leaks(files) == []
+    assert leaks(files) == []
 
 
 def test_the_search_would_find_one(tmp_path: Path) -> None:
     for number, text in enumerate((MARKER, f"Basic {base64.b64encode(f'a:{MARKER}'.encode())!r}")):
         (tmp_path / str(number)).write_text(f"xx{text}yy")
-    assert len(_leaks(list(tmp_path.iterdir()))) == 2
+    assert len(leaks(list(tmp_path.iterdir()))) == 2
 
 
 def _environ(searched: Path, private: Path, server: PracticeServer) -> dict[str, str]:
@@ -185,7 +185,7 @@ def _commands(searched: Path) -> list[list[str]]:
     ]
 
 
-def _leaks(files: list[Path]) -> list[tuple[str, str]]:
+def leaks(files: list[Path]) -> list[tuple[str, str]]:
     """Files with the marker, plain or inside base64 at any of its three alignments."""
     needles = [MARKER.encode(), MARKER.lower().encode(), MARKER[::-1].encode()]
     for shift in range(3):

@@ -7,11 +7,13 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
-NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
@@ -46,3 +48,13 @@ def test_stored_outputs_hold_nothing_that_changes(notebook: Path) -> None:
     for what in changes:
         assert not re.search(what, outputs), what
     assert not any(cell["metadata"] for cell in cells), "times of execution are left out"
+
+
+def test_the_wheel_takes_every_tutorial_along() -> None:
+    """Named one by one, so that a new one is easily forgotten; the demo opens them."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    taken = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    assert {path: place for path, place in taken.items() if path.endswith(".ipynb")} == {
+        f"notebooks/{path.name}": f"jupyter_oauthconn/demo/notebooks/{path.name}"
+        for path in NOTEBOOKS
+    }

@@ -2,7 +2,7 @@
 
 One site for each port serves every sign-in that is pending there; it lives as long as they do. A
 start page opens only with the key that is part of the link printed to the person, because other
-users of the machine reach the port too.
+users of the machine reach the port too. What the pages are and do is in `visits`.
 """
 
 from __future__ import annotations
@@ -15,18 +15,19 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from http.server import ThreadingHTTPServer
-from urllib.parse import SplitResult, urlencode
+from urllib.parse import SplitResult, urlencode, urlsplit
 from uuid import UUID, uuid4
 
 from jupyter_oauthconn.errors import ConfigurationError, OAuthConnError
-from jupyter_oauthconn.model import Authorization, ClientRegistration
+from jupyter_oauthconn.model import Authorization, ClientRegistration, Flow
 from jupyter_oauthconn.service.sign_in import loopback_redirect_uris
 from jupyter_oauthconn.service.token_service import TokenService
+
+from . import pages
 
 #: The site stays a moment after the last sign-in, for the page that says how it ended.
 _LINGER_SECONDS = 5.0
 _ENDED_KEPT = 20
-_MOST_FAILURES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,10 @@ class Hosted:
 
 
 class LoopbackSite:
-    """The pages of one port. Other threads add sign-ins while it serves."""
+    """The pages of one port, a `visits.Site`. Other threads add sign-ins while it serves."""
+
+    flow = Flow.LOOPBACK
+    owner_name: str | None = None
 
     def __init__(
         self, service: TokenService, owner_id: UUID, sockets: tuple[socket.socket, ...], host: str
@@ -53,7 +57,6 @@ class LoopbackSite:
         self.port: int = sockets[0].getsockname()[1]
         self.origin = f"http://{host}:{self.port}"
         self._hosted: dict[str, Hosted] = {}
-        self._failures: dict[str, OAuthConnError] = {}
         self._lock = threading.Lock()
         self._ended = threading.Event()
         handler = handler_for(self)
@@ -95,10 +98,6 @@ class LoopbackSite:
         with self._lock:
             return self._hosted.get(key)
 
-    def by_id(self, id: UUID) -> Hosted | None:
-        with self._lock:
-            return next((one for one in self._hosted.values() if one.id == id), None)
-
     def client_at(self, path: str) -> str | None:
         """The OAuth client whose redirect URI has that path."""
         with self._lock:
@@ -106,18 +105,50 @@ class LoopbackSite:
                 (one.client for one in self._hosted.values() if one.callback_path == path), None
             )
 
-    def keep_failure(self, error: OAuthConnError) -> str:
-        """Keeps why a callback was refused for the page that says so; returns its address."""
-        key = uuid4().hex
+    def callback(self, client: str) -> str:
         with self._lock:
-            self._failures[key] = error
-            while len(self._failures) > _MOST_FAILURES:
-                del self._failures[next(iter(self._failures))]
-        return f"{self.origin}/oauthconn/refused?{urlencode({'why': key})}"
+            hosted = next(one for one in self._hosted.values() if one.client == client)
+        return f"{self.origin}{hosted.callback_path}"
 
-    def failure(self, key: str) -> OAuthConnError | None:
+    def page_at(self, connection: str, origin: str) -> str:
+        return f"{origin}/oauthconn/connect/{connection}"
+
+    def form(self, connection: str, id: UUID | None) -> pages.Form:
+        hosted = self._by_id(id)
+        # no page is shown but to who has its key
+        assert hosted is not None
+        action = f"/oauthconn/connect/{connection}"
+        return pages.Form(action=action, fields={"start": hosted.key})
+
+    def outcome(self, authorization: Authorization) -> str:
+        hosted = self._by_id(authorization.id)
+        if hosted is None:
+            hosted = self._adopt(authorization)
+        return self.public_url(authorization.connection, hosted.key)
+
+    def refused(self, code: str) -> str:
+        return f"{self.origin}/oauthconn/refused?{urlencode({'why': code})}"
+
+    def start_page(self, connection: str) -> str | None:
+        """None: only the notebook can."""
+        return None
+
+    def _by_id(self, id: UUID | None) -> Hosted | None:
         with self._lock:
-            return self._failures.get(key)
+            return next((one for one in self._hosted.values() if one.id == id), None)
+
+    def _adopt(self, authorization: Authorization) -> Hosted:
+        """A sign-in that came back here, begun by a process on this port that has ended since."""
+        connection = self.service.connections.get(self.owner_id, authorization.connection)
+        hosted = Hosted(
+            key=uuid4().hex,
+            id=authorization.id,
+            connection=connection.name,
+            client=connection.client,
+            callback_path=urlsplit(authorization.redirect_uri or "").path,
+        )
+        self.add(hosted)
+        return hosted
 
     def _keep(self) -> None:
         """Renews the hold on pending sign-ins, and ends the site after the last of them."""
@@ -138,9 +169,6 @@ class LoopbackSite:
         with self._lock:
             for one in list(ended)[:-_ENDED_KEPT]:
                 self._hosted.pop(one.key, None)
-
-    def state(self, id: UUID) -> Authorization:
-        return self.service.sign_ins.read(self.owner_id, id)
 
 
 class _Server(ThreadingHTTPServer):

@@ -1,6 +1,6 @@
 """What is known of providers, as data (`providers/*.toml`).
 
-May import `model` and `errors`. Providers are never subclasses: what one of them needs becomes a
+May import `wire` and below. Providers are never subclasses: what one of them needs becomes a
 field of `ProviderEntry` (2026-11). `loader` finds the files, `parse` reads one strictly, `render`
 fills a person's values in and refuses whatever would change a host. A key exists once: nobody can
 replace an entry by a file of the same name, only add another (2026-11).

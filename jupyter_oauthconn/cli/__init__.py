@@ -54,6 +54,11 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     top.add_argument("--json", action="store_true", help="answer in JSON")
+    top.add_argument(
+        "--service",
+        metavar="URL",
+        help="use the token service of this Jupyter server of yours, which must be running",
+    )
     commands = top.add_subparsers(metavar="COMMAND", title="commands", required=True)
     for part in (demo, reports, clients, connections, sign_in, store):
         part.add_commands(commands)

@@ -41,7 +41,7 @@ class Call:
         """The token service, opened at the first use."""
         from jupyter_oauthconn.broker.choice import choose
 
-        return choose(self.settings)
+        return choose(self.arguments.service)
 
     @cached_property
     def settings(self) -> Settings:

@@ -1,15 +1,18 @@
-"""`demo`: the practice provider on this machine; `--check` walks through a token's whole life."""
+"""`demo`: the tutorials in JupyterLab; `--check` walks through a token's whole life."""
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
+import os
+import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from jupyter_oauthconn.errors import OAuthConnError
 from jupyter_oauthconn.model import Interaction, Settings
@@ -17,8 +20,11 @@ from jupyter_oauthconn.model import Interaction, Settings
 from .call import Call, Commands, add_command
 from .output import DONE, FAILED, complain, say
 
-_CLIENT_ID = "notebook"
-_CONNECTION = "sales"
+if TYPE_CHECKING:
+    from jupyter_oauthconn.demo.lab import LabDemo
+
+_LARGEST_PORT = 65535
+_LOG_LINES = 20
 
 
 class Step(TypedDict):
@@ -32,9 +38,23 @@ class Step(TypedDict):
 
 
 def add_commands(commands: Commands) -> None:
-    demo = add_command(commands, "demo", _demo, "a practice provider, offline, without any account")
+    demo = add_command(
+        commands, "demo", _demo, "the tutorials in JupyterLab, offline, without any account"
+    )
     demo.add_argument("--check", action="store_true", help="show a token's whole life, then end")
-    demo.add_argument("--port", type=int, default=0, metavar="N", help="default: any free one")
+    demo.add_argument("--no-browser", action="store_true", help="print the address only")
+    demo.add_argument(
+        "--port",
+        type=_port,
+        metavar="N",
+        help="default: 8888, or the next free one; with --check: any free one",
+    )
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > _LARGEST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port; they go from 0 to 65535")
+    return int(text)
 
 
 def _demo(call: Call) -> int:
@@ -42,29 +62,64 @@ def _demo(call: Call) -> int:
 
 
 def _serve(call: Call) -> int:
-    from jupyter_oauthconn.demo import PracticeServer
+    from jupyter_oauthconn.demo.lab import USUAL_PORT, LabEndedError, run_lab
+    from jupyter_oauthconn.kernel.display import browser_is_here
 
-    with PracticeServer(port=call.arguments.port) as server:
-        issuer = server.provider.issuer
-        body = {"issuer": issuer, "client_id": _CLIENT_ID, "data": server.data_url}
-        call.show(body, lambda: _welcome(issuer, server.data_url))
-        sys.stdout.flush()
-        with contextlib.suppress(KeyboardInterrupt):
-            server.wait()
+    port = USUAL_PORT if call.arguments.port is None else call.arguments.port
+    browser = not call.arguments.no_browser and browser_is_here(os.environ, sys.platform)
+    if not call.arguments.json:
+        print("Starting JupyterLab …", flush=True)
+    try:
+        with (
+            contextlib.suppress(KeyboardInterrupt),
+            _every_end_like_ctrl_c(),
+            run_lab(port=port, browser=browser) as lab,
+        ):
+            _tell(call, lab, port, browser=browser)
+            lab.wait()
+    except LabEndedError as error:
+        print("\n".join(error.log.splitlines()[-_LOG_LINES:]), file=sys.stderr)
+        raise
     return DONE
 
 
-def _welcome(issuer: str, data_url: str) -> str:
+@contextlib.contextmanager
+def _every_end_like_ctrl_c() -> Iterator[None]:
+    """Whoever ends the demo means its server and its folder too; a closed terminal as well."""
+    before = {
+        number: signal.signal(number, signal.default_int_handler)
+        for number in (signal.SIGTERM, signal.SIGHUP)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _tell(call: Call, lab: LabDemo, port: int, *, browser: bool) -> None:
+    if call.arguments.json:
+        body = {
+            "url": lab.url, "open": lab.open_url, "issuer": lab.issuer, "data": lab.data_url,
+        }  # fmt: skip
+        print(json.dumps(body), flush=True)
+        return
+    if port not in {0, lab.port}:
+        print(f"Port {port} is taken, so it is {lab.port}.")
+    print(_welcome(lab, browser=browser), flush=True)
+
+
+def _welcome(lab: LabDemo, *, browser: bool) -> str:
+    opens = "Your browser opens the first tutorial" if browser else "Open the first tutorial"
     return "\n".join(
         (
-            f"The practice provider runs at {issuer} until Ctrl-C.",
-            f"Its data are at {data_url}/sales. In IPython:",
+            f"{opens}:",
             "",
-            "  %load_ext jupyter_oauthconn",
-            f"  %connect add {_CONNECTION} --provider practice --client-id {_CLIENT_ID} "
-            f"--issuer {issuer} --loopback-port any",
-            f"  %connect {_CONNECTION} as conn",
-            f'  conn.httpx().get("{data_url}/sales").json()',
+            f"  {lab.open_url}",
+            "",
+            "Run the cells from the top. Where one waits, press Authenticate, then Allow.",
+            "Ctrl-C ends the demo and removes its folder, with your copies of the tutorials:",
+            f"  {lab.folder}",
         )
     )
 
@@ -77,7 +132,7 @@ def _check(call: Call) -> int:
 
     with (
         tempfile.TemporaryDirectory(prefix="oauthconn-demo-") as home,
-        PracticeServer(port=call.arguments.port) as server,
+        PracticeServer(port=call.arguments.port or 0) as server,
     ):
         broker = LocalBroker(Settings(interaction=Interaction.PRACTICE), Path(home))
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -33,9 +33,11 @@ def add_commands(commands: Commands) -> None:
 
 
 def _list(call: Call) -> int:
+    from jupyter_oauthconn.catalog.bodies import provider_json
+
     entries = call.broker.providers()
     call.show(
-        [_json(one) for one in entries],
+        [provider_json(one) for one in entries],
         lambda: table(
             ("KEY", "PROVIDER", "HANDLES", "CHECKED", "CONFIDENCE"),
             [
@@ -49,51 +51,15 @@ def _list(call: Call) -> int:
 
 
 def _show(call: Call) -> int:
+    from jupyter_oauthconn.catalog.bodies import provider_json
+
     entry = call.broker.provider(call.arguments.key)
-    call.show(_json(entry), lambda: _page(entry, call.settings.public_url))
+    call.show(provider_json(entry), lambda: _page(entry, call.settings.public_url))
     return DONE
 
 
 def _handles(entry: ProviderEntry) -> list[str]:
     return [one.kind for one in entry.handles]
-
-
-def _json(entry: ProviderEntry) -> dict[str, object]:
-    refresh = entry.refresh
-    return {
-        "key": entry.key,
-        "title": entry.title,
-        "checked": entry.checked,
-        "source": entry.source,
-        "confidence": entry.confidence,
-        "handles": _handles(entry),
-        "issuer": entry.issuer,
-        "discovery": entry.discovery,
-        "endpoints": asdict(entry.endpoints),
-        "variables": [
-            {
-                "name": one.name,
-                "title": one.title,
-                "at": one.at,
-                "required": one.required,
-                "default": one.default,
-                "example": one.example,
-                "pattern": one.pattern,
-            }
-            for one in entry.variables
-        ],
-        "scopes": {key: list(value) for key, value in asdict(entry.scopes).items()},
-        "auth_methods": [one.value for one in entry.auth_methods],
-        "refresh": {
-            "rotation": refresh.rotation.value,
-            "lifetime_seconds": refresh.lifetime and refresh.lifetime.total_seconds(),
-            "idle_seconds": refresh.idle and refresh.idle.total_seconds(),
-        },
-        "loopback_hosts": list(entry.loopback_hosts),
-        "revocation_note": entry.revocation_note,
-        "steps": list(entry.steps),
-        "traps": list(entry.traps),
-    }
 
 
 def _page(entry: ProviderEntry, public_url: str | None) -> str:
@@ -160,7 +126,10 @@ def _variables(entry: ProviderEntry) -> str:
 
 
 def _doctor(call: Call) -> int:
-    checks = call.broker.doctor(call.arguments.name)
+    from jupyter_oauthconn.kernel.current import Place
+    from jupyter_oauthconn.kernel.doctor import examine
+
+    checks = examine(Place(lambda: call.broker, call.settings), call.arguments.name)
     call.show(
         [wire.check_json(one) for one in checks],
         lambda: f"{findings(checks)}\n\n{_settings_table(call.settings)}",

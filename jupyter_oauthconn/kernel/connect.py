@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
-import threading
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -18,7 +16,7 @@ from jupyter_oauthconn.model import AccessToken, Reason, State, Status, scope_se
 from . import current
 from .current import seconds
 from .drafts import duration
-from .sign_in import Ask, Patience, StoppedError, obtain
+from .sign_in import Ask, Patience, in_thread, obtain, stopped_waiting
 
 if TYPE_CHECKING:
     import httpx2
@@ -141,43 +139,25 @@ class Connection:
         return obtain(self._place, ask, patience)
 
     async def _obtain_in_thread(self, ask: Ask) -> AccessToken:
-        # A daemon thread of its own: the loop's executor is joined at exit, and a wait that was
-        # interrupted must not hold the process for as long as a sign-in may take.
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[AccessToken] = loop.create_future()
         patience = Patience()
-
-        def tell(token: AccessToken | None, error: BaseException | None) -> None:
-            if answer.done():
-                return
-            if token is not None:
-                answer.set_result(token)
-            elif error is not None:
-                answer.set_exception(error)
-
-        def work() -> None:
-            try:
-                token, error = obtain(self._place, ask, patience), None
-            except StoppedError:
-                return
-            except BaseException as raised:  # noqa: BLE001 - handed to the awaiting task whole
-                token, error = None, raised
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(tell, token, error)
-
-        # the copy makes what is displayed belong to the cell that waits
-        run = contextvars.copy_context().run
-        threading.Thread(
-            target=run, args=(work,), name=f"token of {self.name}", daemon=True
-        ).start()
+        answer = asyncio.wrap_future(
+            in_thread(lambda: obtain(self._place, ask, patience), f"token of {self.name}")
+        )
         try:
             while not answer.done():
                 # ipykernel's handler of an interrupt queues a callback without waking the loop:
                 # only a loop that wakes by itself sees that it shall cancel this cell
                 await asyncio.wait({answer}, timeout=_WAKE_SECONDS)
             return answer.result()
+        except asyncio.CancelledError as error:
+            if patience.begun.is_set():
+                # IPython shows this instead of a traceback; a subclass would not be one to asyncio
+                text = stopped_waiting(self.name)
+                error._render_traceback_ = lambda: [text]  # type: ignore[attr-defined]
+            raise
         finally:
             patience.stop.set()
+            answer.cancel()  # nobody takes it any more, neither a token nor an error
 
     # --- what it is
 

@@ -12,7 +12,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
-from jupyter_oauthconn.errors import ConfigurationError
 from jupyter_oauthconn.model import AccessToken, Settings
 
 if TYPE_CHECKING:
@@ -170,11 +169,11 @@ class use:  # noqa: N801 - called like a function, and a context manager beside 
     """Chooses the token service for this process; as a context manager, for the block only.
 
     Args:
-        where: `Settings` of a local service, or a broker.
+        where: the address of a Jupyter server of yours that runs, `Settings` of a local service,
+            or a broker.
 
     Raises:
-        ConfigurationError: `where` is an address; only what the environment names is spoken
-            to over HTTP.
+        ServiceUnreachableError: no server of yours with a token service runs at that address.
     """
 
     def __init__(self, where: str | Settings | TokenServiceBroker) -> None:
@@ -189,7 +188,7 @@ class use:  # noqa: N801 - called like a function, and a context manager beside 
     def __exit__(self, *_: object) -> None:
         global _current
         ended, _current = _current, self._before
-        if isinstance(self._where, Settings):
+        if isinstance(self._where, Settings | str):
             ended.close()
 
     def __repr__(self) -> str:
@@ -197,25 +196,21 @@ class use:  # noqa: N801 - called like a function, and a context manager beside 
 
 
 def _place_at(where: str | Settings | TokenServiceBroker) -> Place:
-    if isinstance(where, str):
-        raise ConfigurationError(
-            "A token service cannot be chosen by its address yet.",
-            hint="Give Settings, as in `oc.use(oc.Settings(home=FOLDER))`, or a broker.",
-        )
-    if isinstance(where, Settings):
-        settings = where
+    if isinstance(where, str | Settings):
+        from jupyter_oauthconn.broker import choice
 
-        def make() -> TokenServiceBroker:
-            from jupyter_oauthconn.broker.choice import choose
-
-            return choose(settings)
-
-        return Place(make, settings)
+        chosen = where
+        if isinstance(chosen, str):
+            choice.server_at(chosen)  # said here when there is none, and not at the first use
+        settings = chosen if isinstance(chosen, Settings) else None
+        return Place(lambda: choice.choose(chosen), settings)
     broker = where
     return Place(lambda: broker)
 
 
 def _words(where: str | Settings | TokenServiceBroker) -> str:
+    if isinstance(where, str):
+        return "that Jupyter server"
     if not isinstance(where, Settings):
         return f"the given {type(where).__name__}"
     if where.database_url is not None:

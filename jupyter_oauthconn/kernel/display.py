@@ -21,7 +21,7 @@ from jupyter_oauthconn.model import Authorization, Flow, Secret
 MIME_AUTHORIZATION = "application/vnd.jupyter-oauthconn.authorization+json"
 
 #: Mount of the token service on the page's own origin where nothing better is known.
-_MOUNT = "/oauthconn/"
+_USUAL_MOUNT = "/oauthconn/"
 
 PASTE_WARNING = (
     "Sign in there. The page that opens last cannot be loaded: copy its address from the "
@@ -79,7 +79,7 @@ class Pending:
             _publish(_card(authorization), self._display_id)
             return
         _say(text_of(authorization))
-        if browser and authorization.public_url and _browser_is_here(os.environ, sys.platform):
+        if browser and authorization.public_url and browser_is_here(os.environ, sys.platform):
             import webbrowser
 
             webbrowser.open(authorization.public_url)
@@ -151,7 +151,9 @@ def _link(authorization: Authorization) -> str:
     by the lab, an absolute one loses the cookie on the other loopback name.
     """
     if authorization.public_url is None:
-        return _MOUNT + authorization.path
+        # the server knows no address of its own, but its kernels call it below the same path
+        mount = urlsplit(os.environ.get("JUPYTER_OAUTHCONN_URL", "")).path or _USUAL_MOUNT
+        return mount + authorization.path
     if authorization.flow is Flow.LOOPBACK:
         return authorization.public_url
     parts = urlsplit(authorization.public_url)
@@ -208,7 +210,7 @@ def _say(text: str) -> None:
         sys.stderr.flush()
 
 
-def _browser_is_here(environ: Mapping[str, str], platform: str) -> bool:
+def browser_is_here(environ: Mapping[str, str], platform: str) -> bool:
     """Whether a browser would open on the screen that the person looks at."""
     if "SSH_CONNECTION" in environ or "SSH_TTY" in environ:
         return False

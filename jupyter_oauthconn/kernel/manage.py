@@ -264,8 +264,10 @@ def revoke(name: str) -> Facts:
 
 
 def doctor(name: str | None = None) -> Listing[Check]:
-    """What is wrong and how to mend it."""
-    return views.checks(current.place().broker.doctor(name))
+    """What is wrong and how to mend it; `name` of a connection or OAuth client narrows it."""
+    from .doctor import examine
+
+    return views.checks(examine(current.place(), name))
 
 
 def events(limit: int = 50) -> Listing[Event]:

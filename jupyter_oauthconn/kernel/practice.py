@@ -24,6 +24,7 @@ _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _TIMEOUT_SECONDS = 30
 _MOST_REDIRECTS = 10
 _LONGEST_PAGE = 256 * 1024
+_REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _WELL_KNOWN = "/.well-known/oauth-authorization-server"
 
 
@@ -43,7 +44,7 @@ def consent(start_url: str, *, account: str = "analyst@example.com", allow: bool
         ServiceUnreachableError: nothing answers.
     """
     browser = _Browser()
-    start = browser.open(_Address(start_url))
+    start = browser.open_start(_Address(start_url))
     provider = browser.press(start, {}, None)
     _check_practice(browser, provider, start.address)
     question = browser.open(provider)
@@ -91,6 +92,7 @@ class _Address:
 @dataclass(frozen=True, slots=True)
 class _Page:
     address: _Address
+    status: int
     title: str
     form: _Form
 
@@ -162,7 +164,21 @@ class _Browser:
         refused = HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
         if status >= HTTPStatus.BAD_REQUEST and not (or_refused and refused):
             _failed(address, f"“{title}”")
-        return _Page(address, title, form)
+        return _Page(address, status, title, form)
+
+    def open_start(self, address: _Address) -> _Page:
+        """Our own start page, which a server shows to those who are signed in there only."""
+        page = self.open(address, or_refused=True)
+        if page.status in _REFUSED or page.address.shown != address.shown:
+            raise NotAllowedError(
+                f"The practice robot cannot sign in at a Jupyter server's page: {address.shown} "
+                f"answers with “{page.title}”.",
+                hint="Sign in yourself (`%env JUPYTER_OAUTHCONN_INTERACTION=auto`), or run it "
+                "outside the server, with JUPYTER_OAUTHCONN_URL unset.",
+            )
+        if page.status >= HTTPStatus.BAD_REQUEST:
+            _failed(address, f"“{page.title}”")
+        return page
 
     def press(self, page: _Page, chosen: dict[str, str], value: str | None) -> _Address:
         """Submits the page's form and returns where it leads; `value` names the button."""

@@ -9,9 +9,8 @@ from .authorization import Authorization, AuthorizationState, Flow, PendingAutho
 from .client import AuthMethod, ClientDraft, ClientRegistration, ClientSecretInfo, Endpoints
 from .connection import Connection, ConnectionDraft, LastError, Reason, State, Status
 from .event import Check, Endurance, Event, Outcome, Revocation
-from .grant import Attempt, Claim, Grant, GrantState, NewTokens, TokenAnswer
+from .grant import Attempt, Claim, Grant, GrantState, NewTokens, Owner, TokenAnswer
 from .names import check_name, check_text, is_name, scope_set
-from .owner import Owner
 from .secret import Secret
 from .settings import Interaction, Settings
 from .token import DEFAULT_MIN_VALIDITY, AccessToken

@@ -13,6 +13,14 @@ from .secret import Secret
 from .token import AccessToken
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """A person as the token service knows her: the id never changes, the name may."""
+
+    id: UUID
+    name: str
+
+
 class GrantState(StrEnum):
     """`suspended`: the provider refused the client; the tokens are kept until that is mended."""
 

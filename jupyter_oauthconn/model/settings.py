@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import Field, dataclass, fields, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
+from urllib.parse import urlsplit
 
 from jupyter_oauthconn.errors import InvalidParameterError
 
@@ -54,52 +55,108 @@ class Settings:
     refresh_margin: timedelta = timedelta(minutes=5)
     audit_retention: timedelta = timedelta(days=90)
 
+    def __post_init__(self) -> None:
+        if self.public_url is not None and not _is_public(self.public_url):
+            raise InvalidParameterError(
+                f"{self.public_url!r} cannot be the public address.",
+                hint="Give an https address without user, query and fragment, e.g. "
+                "https://jupyter.example.com/; http only on localhost, 127.0.0.1 or [::1].",
+                parameter="public_url",
+            )
+
     @classmethod
-    def from_environ(cls, environ: Mapping[str, str]) -> Settings:
+    def from_environ(cls, environ: Mapping[str, str], **defaults: Any) -> Settings:
         """Reads `JUPYTER_OAUTHCONN_<NAME>`; durations are seconds, lists separated by commas.
+
+        Args:
+            defaults: others than those of this class.
 
         Raises:
             InvalidParameterError: a value cannot be read; names the variable.
         """
-        found: dict[str, Any] = {}
+        found = dict(defaults)
         for one in fields(cls):
-            text = environ.get(PREFIX + one.name.upper())
-            if text:
-                found[one.name] = _read(one.name, text, one.default)
+            variable = PREFIX + one.name.upper()
+            if environ.get(variable):
+                found[one.name] = _read(one, environ[variable], variable)
         return cls(**found)
 
+    def configured(self, given: Mapping[str, object]) -> Settings:
+        """These with those that a server's configuration gives, in its types or as text.
 
-def _read(name: str, text: str, default: object) -> object:
+        Raises:
+            InvalidParameterError: a value cannot be read; names the trait.
+        """
+        found: dict[str, Any] = {
+            one.name: _read(one, given[one.name], f"OAuthConn.{one.name}")
+            for one in fields(self)
+            if one.name in given
+        }
+        return replace(self, **found)
+
+
+def _read(setting: Field[Any], value: object, label: str) -> object:
     try:
-        match default:
+        match setting.default:
             case bool():
-                return _BOOLEANS[text.lower()]
+                return _BOOLEANS[str(value).lower()]
             case Interaction():
-                return Interaction(text)
+                return Interaction(_text(value))
             case timedelta():
-                return _duration(float(text))
+                return _duration(value)
             case tuple():
-                return tuple(part.strip() for part in text.split(",") if part.strip())
+                return _texts(value)
             case _:
-                return text
-    except (KeyError, ValueError):
+                return _text(value)
+    except (KeyError, TypeError, ValueError):
+        # an address may hold a password
+        shown = label if setting.default is None else f"{label}={value!r}"
         raise InvalidParameterError(
-            f"{PREFIX}{name.upper()}={text!r} cannot be read.",
-            hint=_EXPECTED.get(type(default), "See the README's table of settings."),
-            parameter=name,
+            f"{shown} cannot be read.",
+            hint=_EXPECTED[type(setting.default)],
+            parameter=setting.name,
         ) from None
 
 
-def _duration(seconds: float) -> timedelta:
-    if not 0 < seconds <= _LONGEST_SECONDS:  # also refuses nan
+def _duration(seconds: object) -> timedelta:
+    number = float(seconds) if isinstance(seconds, str | int | float) else 0.0
+    if not 0 < number <= _LONGEST_SECONDS:  # also refuses nan
         raise ValueError
-    return timedelta(seconds=seconds)
+    return timedelta(seconds=number)
 
 
+def _texts(value: object) -> tuple[str, ...]:
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple):
+        raise TypeError
+    return tuple(text for part in parts if (text := _text(part).strip()))
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _is_public(url: str) -> bool:
+    """http only on loopback: elsewhere a code could be read on its way (RFC 9700 §2.1)."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises for a port that is no number
+    except ValueError:
+        return False
+    secure = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+    plain = not (parts.query or parts.fragment or "@" in parts.netloc)
+    return secure and plain and bool(parts.hostname)
+
+
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _LONGEST_SECONDS = 10 * 366 * 86_400.0
 _BOOLEANS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 _EXPECTED: dict[type, str] = {
     bool: "Use true or false.",
     Interaction: "Use auto, wait, fail or practice.",
     timedelta: "Give a number of seconds, more than 0 and at most ten years.",
+    tuple: "Give a list of texts, in the environment with commas between them.",
+    type(None): "Give a text.",
 }

@@ -42,12 +42,18 @@ class Clients:
     """The registry of OAuth clients. `actor` is the person's name, for the history."""
 
     def __init__(
-        self, store: Store, catalog: Catalog, guard: AddressGuard, settings: Settings
+        self,
+        store: Store,
+        catalog: Catalog,
+        guard: AddressGuard,
+        settings: Settings,
+        mount_path: str,
     ) -> None:
         self._store = store
         self._catalog = catalog
         self._guard = guard
         self._settings = settings
+        self._mount_path = mount_path
 
     def all(self) -> Sequence[ClientRegistration]:
         return self._store.registry.clients()
@@ -84,7 +90,7 @@ class Clients:
             parameters=check_parameters(entry, draft.parameters, at="client"),
             auth_method=_auth_method(draft, entry),
             redirect_uris=draft.redirect_uris
-            or usual_redirect_uris(draft.name, entry, self._settings.public_url),
+            or usual_redirect_uris(draft.name, entry, self._settings.public_url, self._mount_path),
         )
         self._check_addresses(
             complete.redirect_uris, complete.endpoints, self._issuer(complete, entry)

@@ -11,6 +11,7 @@ from jupyter_oauthconn.catalog import Catalog, check_parameters
 from jupyter_oauthconn.errors import (
     ConfigurationError,
     InvalidParameterError,
+    ProviderError,
     UnknownClientError,
     UnknownConnectionError,
 )
@@ -159,7 +160,8 @@ class Connections:
             client = self._profiles.client_of(connection)
             profile = self._profiles.resolve(client, connection)
             credentials = self._profiles.credentials(client)
-        except ConfigurationError as error:
+        except (ConfigurationError, ProviderError) as error:
+            # the provider's metadata may be out of reach, too
             return Revocation(at_provider=Outcome.FAILED, detail=error.message)
         return revoke_at_provider(self._transport, profile, credentials, tokens)
 

@@ -10,12 +10,13 @@ from jupyter_oauthconn.model import Settings
 from jupyter_oauthconn.protocol import AddressGuard, Transport
 from jupyter_oauthconn.storage import Store
 
-from .checks import Checks
+from .checks.doctor import Checks
 from .clients import Clients
 from .connections import Connections
 from .profile import Profiles
 from .refresh import Exchange, KeptAnswers, Refresher
 from .sign_in import SignIns
+from .sign_in.redirect_uris import USUAL_MOUNT
 from .tokens import Tokens
 
 
@@ -26,7 +27,9 @@ class TokenService:
     `catalog`, `store`. Thread-safe; a forked child opens one of its own.
     """
 
-    def __init__(self, settings: Settings, store: Store, catalog: Catalog) -> None:
+    def __init__(
+        self, settings: Settings, store: Store, catalog: Catalog, *, mount_path: str = USUAL_MOUNT
+    ) -> None:
         self.settings = settings
         self.store = store
         self.catalog = catalog
@@ -45,7 +48,7 @@ class TokenService:
             lifetime=settings.authorization_lifetime,
             margin=margin,
         )
-        self.clients = Clients(store, catalog, guard, settings)
+        self.clients = Clients(store, catalog, guard, settings, mount_path)
         self.connections = Connections(store, catalog, self.profiles, self.transport)
         self.checks = Checks(
             store,
@@ -57,15 +60,19 @@ class TokenService:
         )
 
     @classmethod
-    def open(cls, settings: Settings, home: Path) -> TokenService:
+    def open(cls, settings: Settings, home: Path, *, mount_path: str = USUAL_MOUNT) -> TokenService:
         """Opens (at first start: makes) database, keys and catalog.
+
+        Args:
+            mount_path: that new OAuth clients come back below, e.g. `/base/oauthconn/`.
 
         Raises:
             StorageError, MissingKeyError
         """
         store = Store.open(home=home, database_url=settings.database_url)
         store.journal.prune(store.now() - settings.audit_retention)
-        return cls(settings, store, load([Path(path) for path in settings.catalog_paths]))
+        catalog = load([Path(path) for path in settings.catalog_paths])
+        return cls(settings, store, catalog, mount_path=mount_path)
 
     def owner(self, kind: str, external_id: str, name: str) -> UUID:
         """The owner's id; made when first seen."""

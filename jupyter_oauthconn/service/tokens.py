@@ -51,31 +51,35 @@ class Tokens:
         """See `Broker.access_token`. A fresh token costs two short SELECTs; one that is due is
         returned and renewed behind it; only an expired, rejected or too short one makes the
         caller wait."""
-        self._profiles.check_enabled(connection)
-        grant = self._store.grants.read(owner_id, connection.id)
-        if grant is None:
-            raise _consent_required(connection)
-        if grant.state is GrantState.REAUTH_REQUIRED:
-            raise reauthorization_required(connection, grant)
+        grant = self._grant(owner_id, connection)
         now = self._store.now()
-        rejected = rejected_generation is not None and grant.generation <= rejected_generation
+        rejected = _is_rejected(grant, rejected_generation)
         if not rejected and grant.token.valid_for(min_validity, now=now, exact=exact):
-            if _due(grant, now):
-                self._refresher.start_behind(connection, grant)
-            token = grant.token
-        else:
-            token = self._renewed(connection, grant, now, rejected=rejected, exact=exact)
+            return self._fresh(connection, grant, now)
+        token = self._renewed(connection, grant, now, rejected=rejected, exact=exact)
         self._record_release(connection, grant, token)
         return token
 
+    def stored_token(
+        self,
+        owner_id: UUID,
+        connection: Connection,
+        *,
+        min_validity: timedelta = DEFAULT_MIN_VALIDITY,
+        exact: bool = False,
+        rejected_generation: int | None = None,
+    ) -> AccessToken | None:
+        """`access_token` for callers who must not wait: None where it might ask the provider."""
+        grant = self._grant(owner_id, connection)
+        now = self._store.now()
+        rejected = _is_rejected(grant, rejected_generation)
+        if rejected or not grant.token.valid_for(min_validity, now=now, exact=exact):
+            return None
+        return self._fresh(connection, grant, now)
+
     def renew_now(self, owner_id: UUID, connection: Connection) -> AccessToken:
         """Refreshes because a person asks, whatever the back-off says."""
-        self._profiles.check_enabled(connection)
-        grant = self._store.grants.read(owner_id, connection.id)
-        if grant is None:
-            raise _consent_required(connection)
-        if grant.state is GrantState.REAUTH_REQUIRED:
-            raise reauthorization_required(connection, grant)
+        grant = self._grant(owner_id, connection)
         _check_refreshable(connection, grant)
         return self._refresher.refresh(connection, grant, although_backing_off=True)
 
@@ -90,6 +94,23 @@ class Tokens:
         if grant is None:
             raise _consent_required(connection)
         return _endurance(grant, self._store.now() + lasts)
+
+    def _grant(self, owner_id: UUID, connection: Connection) -> Grant:
+        """A grant that may be used, if perhaps after a refresh. Raises `InteractionRequiredError`,
+        `NotAllowedError`."""
+        self._profiles.check_enabled(connection)
+        grant = self._store.grants.read(owner_id, connection.id)
+        if grant is None:
+            raise _consent_required(connection)
+        if grant.state is GrantState.REAUTH_REQUIRED:
+            raise reauthorization_required(connection, grant)
+        return grant
+
+    def _fresh(self, connection: Connection, grant: Grant, now: datetime) -> AccessToken:
+        if _due(grant, now):
+            self._refresher.start_behind(connection, grant)
+        self._record_release(connection, grant, grant.token)
+        return grant.token
 
     def _renewed(
         self, connection: Connection, grant: Grant, now: datetime, *, rejected: bool, exact: bool
@@ -137,6 +158,10 @@ def _endurance(grant: Grant, until: datetime) -> Endurance:
         expires_at=grant.token.expires_at,
         refresh_expires_at=grant.refresh_expires_at,
     )
+
+
+def _is_rejected(grant: Grant, generation: int | None) -> bool:
+    return generation is not None and grant.generation <= generation
 
 
 def _due(grant: Grant, now: datetime) -> bool:

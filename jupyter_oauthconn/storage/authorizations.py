@@ -34,6 +34,8 @@ _PENDING = AuthorizationState.PENDING.value
 _OF_THE_REQUEST = (
     "client_id", "redirect_uri", "issuer", "token_endpoint", "requested_scope", "iss_required",
 )  # fmt: skip
+#: Columns and fields of `AuthorizationRow` of the same name.
+_OF_THE_ROW = ("owner_id", "connection_id", "client", "holder", "held_until", "browser_hash")
 _START_AGAIN = "Start again from the notebook, and finish in the same browser."
 #: Nothing that could finish a sign-in stays once it has ended.
 _EMPTIED = {"verifier_sealed": None, "nonce_sealed": None, "held_sealed": None}
@@ -46,6 +48,7 @@ class AuthorizationRow:
     Attributes:
         holder: the process that started it.
         held_until: the process that serves it renews this; None: it needs none.
+        browser_hash: of the flow cookie of the browser that pressed the button last.
     """
 
     authorization: Authorization
@@ -54,6 +57,7 @@ class AuthorizationRow:
     client: str
     holder: str
     held_until: datetime | None
+    browser_hash: bytes | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,10 +155,8 @@ class Authorizations:
             "consumed_at": None,
             **{name: getattr(pending, name) for name in _OF_THE_REQUEST},
         }
-        for column, secret in (
-            ("verifier_sealed", pending.code_verifier),
-            ("nonce_sealed", pending.nonce),
-        ):
+        secrets = {"verifier_sealed": pending.code_verifier, "nonce_sealed": pending.nonce}
+        for column, secret in secrets.items():
             values[column] = self._sealer.seal(secret, _place(column, id, pending.owner_id))
         statement = _pending(id).where(
             authorizations.c.owner_id == pending.owner_id,
@@ -163,16 +165,20 @@ class Authorizations:
         with self._database.writing() as connection:
             return connection.execute(statement.values(values)).rowcount == 1
 
-    def consume(self, state_hash: bytes, browser_hash: bytes) -> PendingAuthorization:
+    def consume(
+        self, owner_id: UUID, state_hash: bytes, browser_hash: bytes
+    ) -> PendingAuthorization:
         """Uses a state up, before anything is sent; of parallel callers one gets it.
 
-        A wrong browser uses nothing up.
+        A wrong browser or owner uses nothing up.
 
         Raises:
-            CallbackMismatchError: the state is unknown, or another browser's.
+            CallbackMismatchError: the state is unknown, or another browser's or owner's.
             AuthorizationExpiredError: it was used before, or is too old.
         """
-        by_state = authorizations.c.state_hash == state_hash
+        by_state = sa.and_(
+            authorizations.c.state_hash == state_hash, authorizations.c.owner_id == owner_id
+        )
         now = self._database.time()
         statement = (
             sa.update(authorizations)
@@ -228,9 +234,8 @@ class Authorizations:
             "requested_scope": requested_scope,
         }
         with self._database.writing() as connection:
-            owner_id = connection.execute(
-                sa.select(authorizations.c.owner_id).where(authorizations.c.id == id)
-            ).scalar()
+            its_owner = sa.select(authorizations.c.owner_id).where(authorizations.c.id == id)
+            owner_id = connection.execute(its_owner).scalar()
             if owner_id is None:
                 return
             place = _place("held_sealed", id, owner_id)
@@ -270,10 +275,11 @@ class Authorizations:
     ) -> UUID | None:
         """The new row's id, or None when one is pending: the unique index decides."""
         id = uuid4()
-        times = {"created_at": self._database.time(), "expires_at": self._database.time(lifetime)}
+        now, end = self._database.time(), self._database.time(lifetime)
+        new = sa.insert(authorizations).values(id=id, created_at=now, expires_at=end, **values)
         try:
             with connection.begin_nested():
-                connection.execute(sa.insert(authorizations).values(id=id, **values, **times))
+                connection.execute(new)
         except IntegrityError:
             return None
         return id
@@ -304,8 +310,7 @@ class Authorizations:
 
     def _pending_authorization(self, row: sa.Row[Any]) -> PendingAuthorization:
         def unsealed(column: str) -> Secret:
-            place = _place(column, row.id, row.owner_id)
-            return self._sealer.unseal(row._mapping[column], place)
+            return self._sealer.unseal(row._mapping[column], _place(column, row.id, row.owner_id))
 
         return PendingAuthorization(
             id=row.id,
@@ -335,11 +340,7 @@ def _row(row: sa.Row[Any]) -> AuthorizationRow:
             confirm=row.held_sealed is not None,
             error=error_from_json(row.error),
         ),
-        owner_id=row.owner_id,
-        connection_id=row.connection_id,
-        client=row.client,
-        holder=row.holder,
-        held_until=row.held_until,
+        **{name: row._mapping[name] for name in _OF_THE_ROW},
     )
 
 

@@ -114,11 +114,17 @@ def write_private(path: Path, data: bytes) -> None:
 
 def is_on_network(path: Path, mounts: Path = _MOUNTS) -> bool:
     """Whether `path` lies on a network file system, as far as the kernel tells (Linux only)."""
+    kind = file_system_of(path, mounts) or ""
+    return kind in _NETWORK or kind.startswith("fuse.")
+
+
+def file_system_of(path: Path, mounts: Path = _MOUNTS) -> str | None:
+    """The kind of file system below `path`, e.g. `ext4`; None where nothing tells it."""
     try:
         lines = mounts.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        return False
-    found, kind = "", ""
+        return None
+    found, kind = "", None
     real = path.resolve()
     for line in lines:
         left, _, right = line.partition(" - ")
@@ -126,7 +132,7 @@ def is_on_network(path: Path, mounts: Path = _MOUNTS) -> bool:
         # a later line hides an earlier one of the same place
         if real.is_relative_to(mounted) and len(mounted) >= len(found):
             found, kind = mounted, right.split()[0]
-    return kind in _NETWORK or kind.startswith("fuse.")
+    return kind
 
 
 def _sync_folder(folder: Path) -> None:

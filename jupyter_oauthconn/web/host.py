@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Flag, auto
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from tornado.web import RequestHandler
 
 from jupyter_oauthconn.broker import TokenServiceBroker
 from jupyter_oauthconn.model import Owner
-from jupyter_oauthconn.service.token_service import TokenService
+
+if TYPE_CHECKING:
+    # loads the database's libraries, which a starting server does in a thread
+    from jupyter_oauthconn.service.token_service import TokenService
 
 
 class Kind(Flag):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import cast
 from uuid import UUID
@@ -20,7 +21,7 @@ from .shapes import (
     Status,
     Token,
 )
-from .walk import body_of, rfc3339, value_of
+from .walk import body_of, rfc3339, typed, value_of
 
 NO_ID = UUID(int=0)
 
@@ -47,14 +48,14 @@ def connection_json(connection: model.Connection) -> Connection:
 
 
 def read_connection(body: Connection) -> model.Connection:
-    shared = body["shared_with"]
+    shared = typed(Mapping[str, tuple[str, ...]], body["shared_with"])
     return value_of(
         model.Connection,
         body,
         id=NO_ID,
         owner_id=NO_ID,
-        shared_users=tuple(shared["users"]),
-        shared_groups=tuple(shared["groups"]),
+        shared_users=shared["users"],
+        shared_groups=shared["groups"],
     )
 
 
@@ -88,20 +89,20 @@ def read_token(body: Token, *, now: datetime) -> model.AccessToken:
     The clocks of two machines differ, so what is relative in the body wins over what is not.
     """
     expires_at = _after(now, body["expires_in"])
-    issued_at = _time(body["issued_at"])
-    end = _time(body["expires_at"])
+    issued_at = typed(datetime | None, body["issued_at"])
+    end = typed(datetime | None, body["expires_at"])
     if expires_at is not None and end is not None and issued_at is not None:
         issued_at = expires_at - (end - issued_at)
     return model.AccessToken(
-        value=model.Secret(body["access_token"]),
-        token_type=body["token_type"],
+        value=model.Secret(typed(str, body["access_token"])),
+        token_type=typed(str, body["token_type"]),
         expires_at=expires_at,
         refresh_at=_after(now, body["refresh_in"]),
         issued_at=issued_at,
-        scope=body["scope"],
-        resource=body["resource"],
-        generation=body["generation"],
-        extra=dict(body["extra"]),
+        scope=typed(str, body["scope"]),
+        resource=typed(str | None, body["resource"]),
+        generation=typed(int, body["generation"]),
+        extra=typed(Mapping[str, str], body["extra"]),
     )
 
 
@@ -111,7 +112,8 @@ def event_json(event: model.Event) -> Event:
 
 
 def read_event(body: Event) -> model.Event:
-    origin = {key: value for key, value in body["origin"].items() if value is not None}
+    known = typed(Mapping[str, str | None], body["origin"])
+    origin = {key: value for key, value in known.items() if value is not None}
     return value_of(model.Event, body, origin=origin)
 
 
@@ -139,13 +141,10 @@ def read_endurance(body: Endurance) -> model.Endurance:
     return value_of(model.Endurance, body)
 
 
-def _time(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
-
-
 def _seconds_until(moment: datetime | None, now: datetime) -> int | None:
     return None if moment is None else max(0, int((moment - now).total_seconds()))
 
 
 def _after(now: datetime, seconds: int | None) -> datetime | None:
-    return None if seconds is None else now + timedelta(seconds=seconds)
+    after: timedelta | None = typed(timedelta | None, seconds)
+    return None if after is None else now + after

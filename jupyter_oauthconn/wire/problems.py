@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from jupyter_oauthconn import errors
 
 from .bodies import authorization_json, read_authorization
 from .shapes import Error
+from .walk import typed
 
 
 def error_json(error: errors.OAuthConnError, *, request_id: str | None = None) -> Error:
@@ -37,22 +38,25 @@ def error_json(error: errors.OAuthConnError, *, request_id: str | None = None) -
 
 def read_error(body: Error) -> errors.OAuthConnError:
     """The exception behind an error body; the base class for a code of a later version."""
+    if not isinstance(body, dict):
+        raise TypeError("an error's body is a JSON object")
+    code, message, hint = (typed(str, body[name]) for name in ("code", "message", "hint"))
     details = {
         key: tuple(value) if isinstance(value, list) else value
-        for key, value in body.get("details", {}).items()
+        for key, value in typed(Mapping[str, object], body.get("details", {})).items()
     }
     classes = _CLASSES if details else _CLASSES_WITHOUT_DETAILS
-    kind = classes.get(body["code"], errors.OAuthConnError)
+    kind = classes.get(code, errors.OAuthConnError)
     error: errors.OAuthConnError = kind.__new__(kind)
-    Exception.__init__(error, body["message"])
-    error.__dict__.update(details, message=body["message"], hint=body["hint"])
+    Exception.__init__(error, message)
+    error.__dict__.update(details, message=message, hint=hint)
     if isinstance(error, errors.InteractionRequiredError):
         pending = body.get("authorization")
         error.authorization = read_authorization(pending) if pending else None
     if isinstance(error, errors.ProviderUnavailableError):
-        error.retry_after_seconds = body.get("retry_after_seconds")
-    if error.code != body["code"]:
-        error.code = body["code"]
+        error.retry_after_seconds = typed(float | None, body.get("retry_after_seconds"))
+    if error.code != code:
+        error.code = code
     return error
 
 

@@ -1,4 +1,7 @@
-"""The JSON bodies as `TypedDict`s. What a shape does not name never leaves."""
+"""The JSON bodies as `TypedDict`s. What a shape does not name never leaves.
+
+The names of answers are those of the model; what a route is asked with is at the end.
+"""
 
 from __future__ import annotations
 
@@ -170,3 +173,198 @@ class Error(TypedDict):
     authorization: NotRequired[Authorization]
     retry_after_seconds: NotRequired[float]
     details: NotRequired[dict[str, str | int | bool | list[str] | None]]
+
+
+class Variable(TypedDict):
+    name: str
+    title: str
+    at: str
+    required: bool
+    default: str | None
+    example: str
+    pattern: str
+    host_suffixes: list[str]
+
+
+class Scopes(TypedDict):
+    default: list[str]
+    offline: list[str]
+    identity: list[str]
+
+
+class TokenAnswerRules(TypedDict):
+    default_lifetime_seconds: float | None
+    keep: list[str]
+    accept_form: bool
+    error_with_status_200: bool
+    account: str | None
+
+
+class RefreshRules(TypedDict):
+    rotation: str
+    grace_seconds: float | None
+    kills_access_token: bool
+    lifetime_seconds: float | None
+    idle_seconds: float | None
+
+
+class Handle(TypedDict):
+    kind: str
+    title: str
+    requires: list[str]
+    options: dict[str, object]
+
+
+class Provider(TypedDict):
+    key: str
+    title: str
+    checked: str
+    source: str
+    confidence: str
+    handles: list[Handle]
+    issuer: str | None
+    discovery: bool
+    endpoints: Endpoints
+    variables: list[Variable]
+    scopes: Scopes
+    auth_methods: list[str]
+    authorization_parameters: dict[str, str]
+    token_answer: TokenAnswerRules
+    refresh: RefreshRules
+    loopback_hosts: list[str]
+    callback_keep: list[str]
+    revocation_note: str
+    api_hosts: list[str]
+    steps: list[str]
+    traps: list[str]
+
+
+class Health(TypedDict):
+    status: str
+    wire_version: int
+
+
+class Me(TypedDict):
+    """`where`: "server" or "hub"; `version`: of this package in the service."""
+
+    owner: str
+    admin: bool
+    where: str
+    wire_version: int
+    version: str
+
+
+class Grant(TypedDict):
+    """What a person allowed, never a token."""
+
+    id: str
+    owner: str
+    connection: str
+    client: str
+    status: Status
+
+
+class EndpointsDraft(TypedDict, total=False):
+    authorization: str | None
+    token: str | None
+    refresh: str | None
+    revocation: str | None
+    introspection: str | None
+    device_authorization: str | None
+
+
+class ClientDraft(TypedDict):
+    """`client_secret` is never read back. What is absent the catalog entry decides."""
+
+    name: str
+    provider: str
+    client_id: str
+    title: NotRequired[str | None]
+    parameters: NotRequired[dict[str, str]]
+    issuer: NotRequired[str | None]
+    endpoints: NotRequired[EndpointsDraft]
+    client_secret: NotRequired[str | None]
+    auth_method: NotRequired[str | None]
+    scope: NotRequired[str]
+    authorization_parameters: NotRequired[dict[str, str]]
+    access_token_lifetime_seconds: NotRequired[float | None]
+    refresh_token_lifetime_seconds: NotRequired[float | None]
+    inactivity_seconds: NotRequired[float | None]
+    redirect_uris: NotRequired[list[str]]
+    loopback_port: NotRequired[str | None]
+    allowed_users: NotRequired[list[str]]
+    allowed_groups: NotRequired[list[str]]
+
+
+class ClientChanges(TypedDict, total=False):
+    """What is absent stays; a parameter that is null is taken away. `version` absent: of whatever
+    is stored."""
+
+    version: int | None
+    title: str
+    client_id: str
+    parameters: dict[str, str | None]
+    issuer: str | None
+    endpoints: EndpointsDraft
+    auth_method: str
+    scope: str
+    authorization_parameters: dict[str, str]
+    access_token_lifetime_seconds: float | None
+    refresh_token_lifetime_seconds: float | None
+    inactivity_seconds: float | None
+    redirect_uris: list[str]
+    loopback_port: str | None
+    allowed_users: list[str]
+    allowed_groups: list[str]
+    enabled: bool
+
+
+class ClientSecret(TypedDict):
+    """Never read back."""
+
+    client_secret: str
+
+
+class SharedWithDraft(TypedDict, total=False):
+    users: list[str]
+    groups: list[str]
+
+
+class ConnectionDraft(TypedDict):
+    name: str
+    client: str
+    parameters: NotRequired[dict[str, str]]
+    scope: NotRequired[str]
+    connector: NotRequired[str | None]
+    shared_with: NotRequired[SharedWithDraft]
+
+
+class ConnectionChanges(TypedDict, total=False):
+    """As `ClientChanges`."""
+
+    version: int | None
+    client: str
+    parameters: dict[str, str | None]
+    scope: str
+    connector: str | None
+    shared_with: SharedWithDraft
+
+
+class TokenRequest(TypedDict, total=False):
+    """`interactive` absent means true: a person who must act finds the sign-in started."""
+
+    min_validity_seconds: float
+    exact: bool
+    rejected_generation: int | None
+    interactive: bool
+
+
+class AuthorizationRequest(TypedDict, total=False):
+    """`again` absent: nothing is started where there is a sign-in that serves."""
+
+    flow: str | None
+    again: bool
+
+
+class EnsureRequest(TypedDict):
+    for_seconds: float

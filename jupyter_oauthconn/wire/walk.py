@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -22,7 +22,8 @@ def rfc3339(moment: datetime) -> str:
     return text.replace("+00:00", "Z")
 
 
-_SHAPES: dict[type, type] = {
+#: The shape in which each kind of value travels; `catalog` names its own here.
+SHAPES: dict[type, type] = {
     model.Endpoints: shapes.Endpoints, model.ClientSecretInfo: shapes.ClientSecretInfo,
     model.Endurance: shapes.Endurance, model.ClientRegistration: shapes.Client,
     model.LastError: shapes.LastError, model.Status: shapes.Status,
@@ -30,20 +31,22 @@ _SHAPES: dict[type, type] = {
     model.Event: shapes.Event, model.Check: shapes.Check, model.Revocation: shapes.Revocation,
 }  # fmt: skip
 _SECONDS = "_seconds"
+_LONGEST = timedelta(days=3660)
 
 
 def body_of(value: object, **instead: object) -> dict[str, object]:
     """The members that the value's shape names; `instead` wins over attributes."""
-    names = _SHAPES[type(value)].__annotations__
+    names = SHAPES[type(value)].__annotations__
     return {
-        name: _plain(
+        name: plain(
             instead[name] if name in instead else getattr(value, name.removesuffix(_SECONDS))
         )
         for name in names
     }
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
+    """As it stands in a body. Raises `KeyError` for what has no shape, e.g. a secret."""
     match value:
         case StrEnum():
             return value.value
@@ -53,10 +56,10 @@ def _plain(value: object) -> object:
             return value.total_seconds()
         case UUID():
             return str(value)
-        case tuple():
-            return [_plain(one) for one in value]
+        case tuple() | list():
+            return [plain(one) for one in value]
         case Mapping():
-            return {key: _plain(one) for key, one in value.items()}
+            return {key: plain(one) for key, one in value.items()}
         case None | bool() | int() | float() | str():
             return value
         case _:
@@ -68,40 +71,80 @@ _Value = TypeVar("_Value")
 
 def value_of(kind: type[_Value], body: Mapping[str, object], **instead: object) -> _Value:
     """The dataclass `kind` of a body; `instead` wins over members."""
-    for name in _SHAPES[kind].__annotations__:
+    _checked(dict, body)
+    for name in SHAPES[kind].__annotations__:
         if name not in body:
             raise KeyError(name)
     arguments = dict(instead)
-    for name, hint in _hints(cast(type, kind)).items():
+    for name, hint in hints(cast(type, kind)).items():
         key = name if name in body else name + _SECONDS
         if name not in instead and key in body:
-            arguments[name] = _typed(hint, body[key])
+            arguments[name] = typed(hint, body[key])
     return kind(**arguments)
 
 
 @cache
-def _hints(kind: type) -> dict[str, Any]:
-    hints = get_type_hints(kind)
-    return {one.name: hints[one.name] for one in fields(kind)}
+def hints(kind: type) -> dict[str, Any]:
+    """The types of a dataclass's fields, in their order."""
+    found = get_type_hints(kind)
+    return {one.name: found[one.name] for one in fields(kind)}
 
 
-def _typed(hint: Any, value: Any) -> object:
+def typed(hint: Any, value: Any) -> Any:
+    """A body's value as the type `hint`. Raises `KeyError`, `TypeError`, `ValueError`."""
     if get_origin(hint) is UnionType:
         if value is None:
             return None
         hint = next(one for one in get_args(hint) if one is not NoneType)
     if get_origin(hint) is tuple:
-        return tuple(_typed(get_args(hint)[0], one) for one in value)
+        return tuple(typed(get_args(hint)[0], one) for one in _checked(list, value))
     if get_origin(hint) is Mapping:
-        return dict(value)
-    if hint is datetime:
-        return datetime.fromisoformat(value)
-    if hint is timedelta:
-        return timedelta(seconds=value)
+        of_key, of_value = get_args(hint)
+        members = _checked(dict, value).items()
+        return {typed(of_key, key): typed(of_value, one) for key, one in members}
+    if hint in _READERS:
+        return _READERS[hint](value)
     if is_dataclass(hint):
-        return value_of(cast(type, hint), value)
+        return value_of(cast(type, hint), _checked(dict, value))
     if hint is UUID or issubclass(hint, StrEnum):
-        return hint(value)
-    if not isinstance(value, hint):
-        raise TypeError(f"expected {hint.__name__}, got {type(value).__name__}")
+        return hint(_checked(str, value))
+    return _checked(hint, value)
+
+
+def _checked(kind: type[_Value], value: object) -> _Value:
+    if not isinstance(value, kind):
+        raise TypeError(f"expected {kind.__name__}, got {type(value).__name__}")
     return value
+
+
+def _moment(value: object) -> datetime:
+    moment = datetime.fromisoformat(_checked(str, value))
+    if moment.tzinfo is None:
+        raise ValueError("a time without its offset from UTC")
+    return moment
+
+
+def _number(value: object) -> float:
+    return value if isinstance(value, float) else _whole_number(value)
+
+
+def _whole_number(value: object) -> int:
+    if isinstance(value, bool):  # an int to Python, not to JSON
+        raise TypeError("expected a number, got bool")
+    return _checked(int, value)
+
+
+def _duration(value: object) -> timedelta:
+    seconds = _number(value)
+    # also refuses nan; more would overflow a date somewhere
+    if not 0 <= seconds <= _LONGEST.total_seconds():
+        raise ValueError("a duration that is negative or longer than ten years")
+    return timedelta(seconds=seconds)
+
+
+_READERS: dict[Any, Callable[[object], object]] = {
+    datetime: _moment,
+    timedelta: _duration,
+    float: _number,
+    int: _whole_number,
+}

@@ -134,6 +134,7 @@ class FakeBroker:
     def _end(self, name: str, **changes: Any) -> None:
         pending = self.pending(name)
         if pending is not None:
+            changes = {"confirm": False, **changes}
             self._authorizations[pending.id] = replace(pending, **changes)
         self._changed.notify_all()
 

@@ -183,10 +183,14 @@ def test_use_holds_for_its_block(broker: FakeBroker) -> None:
         oc.connect("elsewhere")
 
 
-def test_use_of_an_address_says_that_it_is_not_possible(broker: FakeBroker) -> None:
-    with pytest.raises(oc.errors.ConfigurationError, match="by its address") as caught:
+def test_use_of_an_address_where_no_server_of_mine_runs(
+    broker: FakeBroker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Said at once, and what was in force still is."""
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))
+    with pytest.raises(oc.errors.ServiceUnreachableError, match=r"hub\.example") as caught:
         oc.use("https://hub.example/services/oauthconn/")
-    assert "Settings" in caught.value.hint
+    assert "Start one" in caught.value.hint
     assert oc.connect("sales")
 
 

@@ -8,6 +8,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
+from uuid import UUID
 
 import pytest
 from fake_broker import FakeBroker
@@ -195,13 +197,67 @@ def current_connection(name: str) -> oc.Connection:
 
 
 @pytest.mark.usefixtures("at_terminal")
+@pytest.mark.parametrize("flow", ["loopback", "callback"])
+def test_another_account_is_asked_about_on_the_page(
+    broker: FakeBroker, monkeypatch: pytest.MonkeyPatch, flow: str
+) -> None:
+    """The person is at the page: the wait goes on without a question of its own."""
+    monkeypatch.setattr("builtins.input", lambda _: pytest.fail("asked at the cell"))
+
+    def come_back(_: Authorization) -> None:
+        threading.Timer(0.05, broker.come_back_as, ("sales", "guest@example.com")).start()
+        threading.Timer(1.5, broker.sign_in, ("sales", "guest@example.com")).start()
+
+    broker.on_authorize = come_back
+    conn = oc.authenticate("sales", again=True, flow=flow)
+    assert conn.identity == "guest@example.com"
+    # once while nobody is there, then about once a second
+    assert broker.calls.count("authorization") <= 4
+    assert "confirm" not in broker.calls
+
+
+@pytest.mark.usefixtures("at_terminal")
+def test_another_account_that_is_not_wanted_on_the_page(broker: FakeBroker) -> None:
+    def come_back(_: Authorization) -> None:
+        threading.Timer(0.05, broker.come_back_as, ("sales", "guest@example.com")).start()
+        threading.Timer(0.3, broker.refuse, ("sales", "access_denied", "You kept it.")).start()
+
+    broker.on_authorize = come_back
+    with pytest.raises(oc.errors.AccessDeniedError, match="You kept it"):
+        oc.authenticate("sales", again=True)
+    assert oc.connect("sales").identity == "you@example.com"
+
+
+def test_another_account_that_nobody_confirms_in_time(broker: FakeBroker) -> None:
+    soon(broker, lambda: broker.come_back_as("sales", "guest@example.com"))
+    began = time.monotonic()
+    with pytest.raises(oc.errors.InteractionRequiredError, match="in the time given"):
+        oc.authenticate("sales", again=True, wait=0.3)
+    assert time.monotonic() - began < 2
+
+
+@pytest.mark.usefixtures("at_terminal")
+def test_the_robot_confirms_no_other_account(
+    broker: FakeBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing would ever press the page's button."""
+    monkeypatch.setenv("JUPYTER_OAUTHCONN_INTERACTION", "practice")
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    soon(broker, lambda: broker.come_back_as("sales", "guest@example.com"))
+    monkeypatch.setattr("jupyter_oauthconn.kernel.practice.consent", lambda _: None)
+    with pytest.raises(oc.errors.InteractionRequiredError, match=r"guest@example\.com"):
+        oc.authenticate("sales", again=True)
+
+
+@pytest.mark.usefixtures("at_terminal")
 def test_another_account_is_asked_about(
     broker: FakeBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Without a page of ours the question is put at the cell."""
     asked: list[str] = []
     monkeypatch.setattr("builtins.input", lambda text: (asked.append(text), "y")[1])
     soon(broker, lambda: broker.come_back_as("sales", "guest@example.com"))
-    conn = oc.authenticate("sales", again=True)
+    conn = oc.authenticate("sales", again=True, flow="device")
     assert conn.identity == "guest@example.com"
     assert "you@example.com" in asked[0]
     assert "guest@example.com" in asked[0]
@@ -215,7 +271,7 @@ def test_another_account_that_is_not_wanted(
     monkeypatch.setattr("builtins.input", lambda _: "")
     soon(broker, lambda: broker.come_back_as("sales", "guest@example.com"))
     with pytest.raises(oc.errors.AuthorizationFailedError, match=r"guest@example\.com"):
-        oc.authenticate("sales", again=True)
+        oc.authenticate("sales", again=True, flow="device")
     assert broker.calls[-1] == "cancel"
     assert oc.connect("sales").identity == "you@example.com"
 
@@ -223,9 +279,68 @@ def test_another_account_that_is_not_wanted(
 def test_another_account_where_nobody_can_answer(broker: FakeBroker) -> None:
     soon(broker, lambda: broker.come_back_as("sales", "guest@example.com"))
     with pytest.raises(oc.errors.InteractionRequiredError, match="nobody can be asked") as caught:
-        oc.authenticate("sales", again=True, wait=5.0)
+        oc.authenticate("sales", again=True, flow="device", wait=5.0)
     assert "%connect auth sales" in caught.value.hint
     assert "confirm" not in broker.calls
+
+
+@pytest.mark.usefixtures("at_terminal")
+def test_the_wait_outlives_a_restart_of_the_service(
+    broker: FakeBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two servers that do not answer, one that says that it is stopping, then the sign-in."""
+    ask, broken = (
+        broker.authorization,
+        [
+            oc.errors.ServiceUnreachableError("The token service at … does not answer."),
+            oc.errors.OAuthConnError("The Jupyter server is stopping.", code="draining"),
+            oc.errors.ServiceUnreachableError("The token service at … does not answer."),
+        ],
+    )
+
+    def restarting(*arguments: Any, **options: Any) -> Authorization:
+        if broken:
+            raise broken.pop()
+        broker.sign_in("fresh")
+        return ask(*arguments, **options)
+
+    monkeypatch.setattr(broker, "authorization", restarting)
+    assert oc.connect("fresh").token()
+    assert broken == []
+
+
+@pytest.mark.usefixtures("at_terminal")
+def test_a_service_that_stays_away_ends_the_wait(
+    broker: FakeBroker, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("jupyter_oauthconn.kernel.sign_in.polling._RESTART_SECONDS", 0.6)
+
+    def gone(*_: Any, **__: Any) -> Authorization:
+        broker.calls.append("authorization")
+        raise oc.errors.ServiceUnreachableError("The token service at … does not answer.")
+
+    monkeypatch.setattr(broker, "authorization", gone)
+    with pytest.raises(oc.errors.ServiceUnreachableError, match="does not answer"):
+        oc.connect("fresh")
+    # asked after 0, 0.5 and 1.5 seconds
+    assert broker.calls.count("authorization") == 3
+    assert (
+        capsys.readouterr().err.splitlines()[-1].startswith("fresh: not authenticated (The token")
+    )
+
+
+@pytest.mark.usefixtures("at_terminal")
+def test_an_error_that_does_not_pass_ends_the_wait_at_once(
+    broker: FakeBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(id: UUID, **_: Any) -> Authorization:
+        raise oc.errors.UnknownAuthorizationError(str(id))
+
+    monkeypatch.setattr(broker, "authorization", unknown)
+    began = time.monotonic()
+    with pytest.raises(oc.errors.UnknownAuthorizationError):
+        oc.connect("fresh")
+    assert time.monotonic() - began < 1
 
 
 @pytest.mark.usefixtures("at_terminal")
@@ -312,7 +427,7 @@ def test_a_forked_child_does_not_wait(broker: FakeBroker) -> None:
     ],
 )
 def test_where_a_browser_is_opened(environ: dict[str, str], platform: str, expected: bool) -> None:
-    assert display._browser_is_here(environ, platform) is expected
+    assert display.browser_is_here(environ, platform) is expected
 
 
 def test_the_browser_opens_our_own_page_only(
@@ -320,7 +435,7 @@ def test_the_browser_opens_our_own_page_only(
 ) -> None:
     opened: list[str] = []
     monkeypatch.setattr("webbrowser.open", opened.append)
-    monkeypatch.setattr(display, "_browser_is_here", lambda *_: True)
+    monkeypatch.setattr(display, "browser_is_here", lambda *_: True)
     monkeypatch.setenv("JUPYTER_OAUTHCONN_INTERACTION", "wait")
     soon(broker, lambda: broker.sign_in("fresh"))
     oc.connect("fresh")

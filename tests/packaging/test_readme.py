@@ -33,6 +33,8 @@ def test_every_provider_is_named() -> None:
         assert title in README or entry.key in {"oidc", "practice"}
 
 
-def test_the_two_commands_are_there() -> None:
+def test_the_commands_to_try_it_are_there() -> None:
+    first, *_ = re.findall(r"```\n(.*?)\n```", README, re.DOTALL)
+    assert first == 'pip install ".[demo]" && jupyter oauthconn demo'
     assert 'pip install ".[demo]" && jupyter oauthconn demo --check' in README
     assert 'pip install -e ".[test]" && pytest' in README

@@ -1,4 +1,4 @@
-"""What is in the wheel, and that Jupyter finds the lab extension in it."""
+"""What is in the wheel, and that Jupyter finds both extensions in it."""
 
 from __future__ import annotations
 
@@ -68,7 +68,8 @@ def test_the_wheel_holds_nothing_else(names: list[str], version: str) -> None:
     tops = {name.split("/")[0] for name in names}
     stem = f"jupyter_oauthconn-{version}"
     assert tops == {"jupyter_oauthconn", f"{stem}.data", f"{stem}.dist-info"}
-    assert not [name for name in names if name.startswith("jupyter_oauthconn/labextension/")]
+    data = ("jupyter_oauthconn/etc/", "jupyter_oauthconn/labextension/")
+    assert not [name for name in names if name.startswith(data)]
 
 
 def test_the_lab_extension_is_where_jupyter_looks(
@@ -97,18 +98,60 @@ def test_the_metadata_tells_licence_version_and_entry_points(wheel: Path, versio
     assert "oauthconn = jupyter_oauthconn.testing" in entries
 
 
-def test_this_installation_shows_the_lab_extension_as_ok() -> None:
+def test_the_server_extension_is_enabled_by_a_data_file(
+    wheel: Path, names: list[str], version: str
+) -> None:
+    folder = f"jupyter_oauthconn-{version}.data/data/etc/jupyter/"
+    (path,) = [name for name in names if name.startswith(folder)]
+    assert path == f"{folder}jupyter_server_config.d/jupyter_oauthconn.json"
+    enabled = json.loads(zipfile.ZipFile(wheel).read(path))
+    assert enabled == {"ServerApp": {"jpserver_extensions": {"jupyter_oauthconn": True}}}
+
+
+def listed(python: Path | str, *module: str, environ: dict[str, str]) -> list[str]:
+    """What `jupyter … list` says of us."""
     done = subprocess.run(
-        [sys.executable, "-m", "jupyterlab.labextensions", "list"],
+        [python, "-m", *module, "list"],
         capture_output=True,
         text=True,
         check=True,
         timeout=60,
+        env=environ,
     )
-    lines = [line for line in (done.stdout + done.stderr).splitlines() if "oauthconn" in line]
-    assert lines
-    assert "enabled" in lines[0]
-    assert "OK" in lines[0]
+    return [line for line in (done.stdout + done.stderr).splitlines() if "oauthconn" in line]
+
+
+def assert_enabled(python: Path | str, config: Path) -> None:
+    # a person's own configuration would go before what is installed
+    environ = {**os.environ, "JUPYTER_CONFIG_DIR": str(config), "JUPYTER_DATA_DIR": str(config)}
+    server = listed(python, "jupyter_server", "extension", environ=environ)
+    assert "enabled" in server[0]
+    assert "OK" in server[-1]
+    lab = listed(python, "jupyterlab.labextensions", environ=environ)
+    assert "enabled" in lab[0]
+    assert "OK" in lab[0]
+
+
+def test_this_installation_shows_both_extensions_as_ok(tmp_path: Path) -> None:
+    assert_enabled(sys.executable, tmp_path)
+
+
+def test_the_wheel_alone_shows_both_extensions_as_ok(wheel: Path, tmp_path: Path) -> None:
+    """In an environment of its own, which borrows the libraries of this one."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "new"], check=True)
+    python = tmp_path / "new" / "bin" / "python"
+    install = [sys.executable, "-m", "pip", "--python", python, "install"]
+    subprocess.run(
+        [*install, "-q", "--no-deps", "--no-index", wheel], check=True, capture_output=True
+    )
+    find = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    own, borrowed = (
+        subprocess.run([one, "-c", find], check=True, capture_output=True, text=True).stdout.strip()
+        for one in (python, sys.executable)
+    )
+    # lines of a .pth file in a borrowed folder, such as that of this installation, do not count
+    (Path(own) / "borrowed.pth").write_text(borrowed, encoding="utf-8")
+    assert_enabled(python, tmp_path)
 
 
 def test_the_lock_file_names_no_registry() -> None:

@@ -157,4 +157,4 @@ def test_the_doctor_tells_what_is_wrong_and_what_to_do(signed_in: World) -> None
     assert outcome == "failed"
     assert "%connect auth sales --again" in step
     signed_in.server.stop()
-    assert found()["practice: metadata"][0] == "failed"
+    assert found()["practice: provider"][0] == "failed"

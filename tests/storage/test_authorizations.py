@@ -59,6 +59,7 @@ def test_a_second_start_joins_the_pending_one(world):
     assert (started, again) == (True, False)
     assert joined == row
     assert row.authorization.path == "connect/sales"
+    assert row.browser_hash is None
     assert (row.client, row.holder, row.owner_id) == ("warehouse", "host:1", world.owner)
     assert world.store.authorizations.read(world.owner, row.authorization.id) == row
     assert world.store.authorizations.read(uuid4(), row.authorization.id) is None
@@ -111,16 +112,19 @@ def test_a_state_is_used_once_by_the_browser_that_pressed(world):
     authorizations = world.store.authorizations
     assert press(world, row.authorization.id)
     with pytest.raises(CallbackMismatchError, match="another browser"):
-        authorizations.consume(STATE, b"another")
+        authorizations.consume(world.owner, STATE, b"another")
     with pytest.raises(CallbackMismatchError, match="no sign-in"):
-        authorizations.consume(b"unknown", BROWSER)
-    pending = authorizations.consume(STATE, BROWSER)
+        authorizations.consume(world.owner, b"unknown", BROWSER)
+    with pytest.raises(CallbackMismatchError, match="no sign-in"):
+        authorizations.consume(uuid4(), STATE, BROWSER)
+    pending = authorizations.consume(world.owner, STATE, BROWSER)
+    assert authorizations.read(world.owner, pending.id).browser_hash == BROWSER
     assert pending.code_verifier == Secret("verifier-canary")
     assert pending.nonce == Secret("nonce-canary")
     assert (pending.token_endpoint, pending.iss_required) == ("https://as.example.com/token", True)
     assert pending.owner_id == world.owner
     with pytest.raises(AuthorizationExpiredError, match="used before"):
-        authorizations.consume(STATE, BROWSER)
+        authorizations.consume(world.owner, STATE, BROWSER)
 
 
 def test_sec_03_of_twenty_callbacks_at_once_one_is_given_the_verifier(world):
@@ -131,7 +135,7 @@ def test_sec_03_of_twenty_callbacks_at_once_one_is_given_the_verifier(world):
     def come_back() -> None:
         barrier.wait()
         try:
-            given.append(world.store.authorizations.consume(STATE, BROWSER))
+            given.append(world.store.authorizations.consume(world.owner, STATE, BROWSER))
         except AuthorizationFailedError as error:
             refused.append(error.code)
 
@@ -144,12 +148,12 @@ def test_sec_03_of_twenty_callbacks_at_once_one_is_given_the_verifier(world):
 
 
 def test_pressing_again_replaces_the_state(world):
-    row, _ = start(world)
-    press(world, row.authorization.id)
-    assert press(world, row.authorization.id, state=b"newer", browser=b"other")
+    id = start(world)[0].authorization.id
+    press(world, id)
+    assert press(world, id, state=b"newer", browser=b"other")
     with pytest.raises(CallbackMismatchError):
-        world.store.authorizations.consume(STATE, BROWSER)
-    assert world.store.authorizations.consume(b"newer", b"other").id == row.authorization.id
+        world.store.authorizations.consume(world.owner, STATE, BROWSER)
+    assert world.store.authorizations.consume(world.owner, b"newer", b"other").id == id
 
 
 def test_a_state_ends_with_its_sign_in(world):
@@ -157,7 +161,7 @@ def test_a_state_ends_with_its_sign_in(world):
     press(world, row.authorization.id)
     assert world.store.authorizations.finish(row.authorization.id, AuthorizationState.REFUSED)
     with pytest.raises(AuthorizationExpiredError, match="given up"):
-        world.store.authorizations.consume(STATE, BROWSER)
+        world.store.authorizations.consume(world.owner, STATE, BROWSER)
     assert not press(world, row.authorization.id)
 
 

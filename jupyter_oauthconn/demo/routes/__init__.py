@@ -6,6 +6,7 @@ mounted in another application; only the metadata of RFC 8414 §3.1 begins at th
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -30,7 +31,7 @@ def handlers(
     provider: PracticeProvider,
 ) -> list[tuple[str, type[RequestHandler], dict[str, Any]]]:
     """Tornado routes of one provider, below the path of its issuer."""
-    path = urlsplit(provider.issuer).path
+    path = re.escape(urlsplit(provider.issuer).path)
     mine: dict[str, Any] = {"provider": provider, "oauth": OAuthServer(provider)}
     pages = mine | {"desk": Desk()}
     return [

@@ -73,7 +73,9 @@ class ConsentHandler(ProviderHandler):
         if browser is None:
             browser = secrets.token_urlsafe(24)
             # Lax: a browser comes here from the app, which is another site
-            self.set_cookie(self._cookie, browser, httponly=True, samesite="Lax")
+            self.set_cookie(
+                self._cookie, browser, path=self._path or "/", httponly=True, samesite="Lax"
+            )
         key = self.desk.put(browser, asked, self.provider.clock())
         if isinstance(asked, DeviceRequest):
             page = pages.consent_page(asked.client_id, asked.scope, action=self.action, key=key)
@@ -122,7 +124,11 @@ class ConsentHandler(ProviderHandler):
 
     @property
     def action(self) -> str:
-        return f"{urlsplit(self.provider.issuer).path}/{self.name}"
+        return f"{self._path}/{self.name}"
+
+    @property
+    def _path(self) -> str:
+        return urlsplit(self.provider.issuer).path
 
     @property
     def _cookie(self) -> str:

@@ -7,7 +7,7 @@ as hashes; the code verifier and the nonce are sealed; the state is used up befo
 sent anywhere (2026-11).
 """
 
-from .redirect_uris import loopback_redirect_uris
+from .redirect_uris import Misfit, loopback_redirect_uris
 from .sign_ins import SignIns, StartPage
 
-__all__ = ["SignIns", "StartPage", "loopback_redirect_uris"]
+__all__ = ["Misfit", "SignIns", "StartPage", "loopback_redirect_uris"]

@@ -64,14 +64,14 @@ class DeviceSignIn:
         if not service.settings.device_flow_enabled:
             raise NotAllowedError(
                 "Signing in on another device is switched off here.",
-                hint="Use `--flow loopback`, or set device_flow_enabled.",
+                hint="Leave the flow out, or set device_flow_enabled.",
             )
         profile = service.profiles.of(connection)
         endpoint = profile.endpoints.device_authorization
         if endpoint is None:
             raise ConfigurationError(
                 f"{profile.entry.title} has no device authorization endpoint that we know.",
-                hint="Use `--flow loopback` or `--flow paste`.",
+                hint="Leave the flow out: then the way is taken that fits here.",
             )
         request = device_request(
             endpoint=endpoint,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import os
 import socket
 from collections.abc import Sequence
@@ -41,7 +42,7 @@ from ..history import record
 from ..profile import Profile, Profiles
 from ..refresh import last_error
 from .new_grants import NewGrants
-from .redirect_uris import redirect_uri_for
+from .redirect_uris import Misfit, misfit_of, redirect_uri_for
 
 #: A sign-in whose process does not say so for this time is taken over by the next one.
 _HELD = timedelta(seconds=15)
@@ -53,6 +54,7 @@ class StartPage:
 
     connection: str
     provider: str
+    client: str
     client_id: str
     scope: str
     connected_as: str | None
@@ -106,26 +108,31 @@ class SignIns:
         self._store.authorizations.hold(id, self._store.now() + _HELD)
         return True
 
-    def start_page(self, owner_id: UUID, connection: Connection, origin: str) -> StartPage:
-        """Raises `CallbackMismatchError` when no redirect URI fits this origin."""
+    def misfit(self, connection: Connection, callback: str) -> Misfit | None:
+        """What is wrong when pages that answer at `callback` cannot finish a sign-in."""
+        return misfit_of(self._profiles.client_of(connection), callback)
+
+    def start_page(self, owner_id: UUID, connection: Connection) -> StartPage:
+        """May ask the issuer for its metadata."""
         profile = self._profiles.of(connection)
         grant = self._store.grants.read(owner_id, connection.id)
-        redirect_uri_for(profile.client, origin)  # raises before anybody presses
         return StartPage(
             connection=connection.name,
-            provider=profile.client.title or profile.entry.title,
+            provider=profile.entry.title,
+            client=profile.client.title or profile.client.name,
             client_id=profile.client.client_id,
             scope=profile.scope,
             connected_as=grant.identity if grant else None,
         )
 
     def press(
-        self, owner_id: UUID, id: UUID, connection: Connection, *, origin: str, browser: Secret
+        self, owner_id: UUID, id: UUID, connection: Connection, *, callback: str, browser: Secret
     ) -> Secret:
         """The button: makes state, PKCE and nonce there and then.
 
         Args:
-            origin: the start page's, e.g. `http://localhost:8888`.
+            callback: where the pages of this sign-in take the provider's answer, e.g.
+                `http://localhost:8888/oauthconn/callback/warehouse`.
             browser: the flow cookie's value, which binds the state to this browser.
 
         Returns:
@@ -140,7 +147,7 @@ class SignIns:
                 "This sign-in has ended already.", hint="Look at the connection's status first."
             )
         try:
-            return self._press(owner_id, id, connection, origin=origin, browser=browser)
+            return self._press(owner_id, id, connection, callback=callback, browser=browser)
         except OAuthConnError as error:
             # whoever waits for the sign-in is told, and not only who looks at the page
             self._refuse(row, error)
@@ -154,12 +161,19 @@ class SignIns:
         *,
         browser: Secret | None,
     ) -> Authorization:
-        """The browser came back (RFC 6749 §4.1.2, RFC 9207): exchanges the code, stores the grant.
+        """The browser came back (RFC 6749 §4.1.2): `use_state` and `finish` in one."""
+        pending = self.use_state(owner_id, parameters, browser=browser)
+        return self.finish(owner_id, client_name, pending, parameters)
 
-        The state is used up before anything is sent, so that a repeated callback sends nothing.
+    def use_state(
+        self, owner_id: UUID, parameters: Sequence[tuple[str, str]], *, browser: Secret | None
+    ) -> PendingAuthorization:
+        """The sign-in that an answer belongs to. Its state is used up here, before anything is
+        sent, so that a repeated callback sends nothing.
 
         Raises:
-            AuthorizationFailedError, ProviderError: nothing that was stored before is changed.
+            CallbackMismatchError: none of this owner and browser.
+            AuthorizationExpiredError: it was used before, or has ended.
         """
         states = [value for name, value in parameters if name == "state"]
         if len(states) != 1 or browser is None:
@@ -167,11 +181,27 @@ class SignIns:
                 "This answer does not belong to a sign-in of this browser.",
                 hint="Start again from the notebook, and finish in the same browser.",
             )
-        pending = self._store.authorizations.consume(_digest(Secret(states[0])), _digest(browser))
+        return self._store.authorizations.consume(
+            owner_id, _digest(Secret(states[0])), _digest(browser)
+        )
+
+    def finish(
+        self,
+        owner_id: UUID,
+        client_name: str,
+        pending: PendingAuthorization,
+        parameters: Sequence[tuple[str, str]],
+    ) -> Authorization:
+        """Judges the answer (RFC 6749 §4.1.2, RFC 9207), exchanges the code, stores the grant.
+
+        Raises:
+            AuthorizationFailedError, ProviderError: nothing that was stored before is changed;
+                whoever waits for the sign-in reads the same.
+        """
         row = self._row(owner_id, pending.id)
         try:
             connection = self._connection(owner_id, row)
-            if pending.owner_id != owner_id or connection.client != client_name:
+            if connection.client != client_name:
                 raise CallbackMismatchError(
                     "The answer came back to another OAuth client's address than it was asked for.",
                     hint="Start again from the notebook; tell your administrator if it repeats.",
@@ -201,6 +231,13 @@ class SignIns:
         except OAuthConnError as error:
             self._refuse(row, error)
             raise
+
+    def was_begun_by(self, owner_id: UUID, id: UUID, browser: Secret | None) -> bool:
+        """Whether that browser pressed the button last: it may see how the sign-in ended."""
+        pressed_by = self._row(owner_id, id).browser_hash
+        if browser is None or pressed_by is None:
+            return False
+        return hmac.compare_digest(_digest(browser), pressed_by)
 
     def confirm(self, owner_id: UUID, id: UUID) -> Authorization:
         """Another account than before is what the person wants."""
@@ -254,10 +291,10 @@ class SignIns:
         return self.read(owner_id, id)
 
     def _press(
-        self, owner_id: UUID, id: UUID, connection: Connection, *, origin: str, browser: Secret
+        self, owner_id: UUID, id: UUID, connection: Connection, *, callback: str, browser: Secret
     ) -> Secret:
         profile = self._profiles.of(connection)
-        redirect_uri = redirect_uri_for(profile.client, origin)
+        redirect_uri = redirect_uri_for(profile.client, callback)
         grant = self._store.grants.read(owner_id, connection.id)
         request = authorization_request(
             endpoint=profile.authorization_endpoint,

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import secrets
 import socket
-import threading
 from dataclasses import replace
+from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 from uuid import UUID, uuid4
 
+from jupyter_core.paths import jupyter_runtime_dir
+
 from jupyter_oauthconn.errors import (
-    AccessDeniedError,
-    AuthorizationExpiredError,
     InvalidParameterError,
-    OAuthConnError,
     UnknownAuthorizationError,
 )
 from jupyter_oauthconn.model import (
@@ -24,24 +21,24 @@ from jupyter_oauthconn.model import (
     ClientRegistration,
     Connection,
     Flow,
+    Interaction,
     Secret,
 )
-from jupyter_oauthconn.service.sign_in import loopback_redirect_uris
-from jupyter_oauthconn.service.sign_in.device import DeviceSignIn
+from jupyter_oauthconn.service.sign_in.redirect_uris import loopback_redirect_uris, misfit_of
 from jupyter_oauthconn.service.token_service import TokenService
+from jupyter_oauthconn.storage import AuthorizationRow
 
-from .loopback import Hosted, LoopbackSite, bind, host_of, loopback_uris, no_loopback_uri
+from ..loopback import Hosted, LoopbackSite, bind, host_of, loopback_uris, no_loopback_uri
+from ..running import process_is_alive, running, store_fingerprint
+from .one_at_a_time import OneAtATime
 
 
-class Flows:
+class Flows(OneAtATime):
     """Starts sign-ins of one owner, joins pending ones, hosts their pages in this process."""
 
     def __init__(self, service: TokenService, owner_id: UUID) -> None:
-        self._service = service
-        self._owner = owner_id
-        self._lock = threading.Lock()
+        super().__init__(service, owner_id)
         self._sites: dict[int, LoopbackSite] = {}
-        self._devices: dict[UUID, DeviceSignIn] = {}
         # flow `paste` has no browser of ours: its binding stays in this process
         self._pasted: dict[UUID, tuple[Secret, ClientRegistration, Authorization]] = {}
 
@@ -63,11 +60,8 @@ class Flows:
                     return self._start_device(connection)
                 case Flow.LOOPBACK:
                     return self._start_loopback(client, connection)
-        raise InvalidParameterError(
-            "The flow 'callback' needs a Jupyter server or Hub service to come back to.",
-            hint="Here use --flow loopback, paste or device.",
-            parameter="flow",
-        )
+                case Flow.CALLBACK:
+                    return self._start_at_server(client, connection)
 
     def finish_by_paste(self, id: UUID, address: Secret) -> Authorization:
         """Takes the answer out of the address of the page that did not load.
@@ -101,46 +95,62 @@ class Flows:
 
     def close(self) -> None:
         """Ends everything that waits in this process; a sign-in without its page cannot end."""
-        ended = AuthorizationExpiredError("The process that served this sign-in has ended.")
         with self._lock:
-            ids = [*self._devices, *self._pasted]
-            for site in self._sites.values():
-                ids += site.hosted_ids()
-            for id in ids:
-                with contextlib.suppress(OAuthConnError):
-                    self._service.sign_ins.cancel(self._owner, id, ended)
+            self._end(
+                *self._pasted, *(id for site in self._sites.values() for id in site.hosted_ids())
+            )
             for site in self._sites.values():
                 site.close()
-            for device in self._devices.values():
-                device.close()
+        super().close()
 
-    def _join(self, connection: Connection, flow: Flow | None) -> Authorization | None:
-        row = self._service.store.authorizations.pending(self._owner, connection.id)
-        if row is None:
-            return None
+    def _shown(self, row: AuthorizationRow, connection: Connection) -> Authorization | None:
         pending = row.authorization
-        if flow in {None, pending.flow}:
-            if pending.flow is Flow.LOOPBACK and _may_be_alive(row.holder):
-                return pending
-            if pending.id in self._devices:
-                return self._devices[pending.id].authorization
-            if pending.id in self._pasted:
-                return self._pasted[pending.id][2]
-        # another way was asked for, the process that serves it is dead, or what its person must
-        # see is known to another process only
-        with contextlib.suppress(OAuthConnError):
-            self._service.sign_ins.cancel(
-                self._owner, pending.id, AccessDeniedError("Another sign-in was started instead.")
-            )
-        return None
+        if pending.flow is Flow.LOOPBACK and _may_be_alive(row.holder):
+            return pending
+        if pending.id in self._pasted:
+            return self._pasted[pending.id][2]
+        if pending.flow is Flow.CALLBACK:
+            client = self._service.profiles.enabled_client_of(connection)
+            page = self._server_page(client, connection)
+            return None if page is None else replace(pending, public_url=page)
+        return super()._shown(row, connection)
 
     def _usual_flow(self, client: ClientRegistration, connection: Connection) -> Flow:
+        # the port of a redirect URI may be the server's: then nobody else can listen there
+        if self._server_page(client, connection) is not None:
+            return Flow.CALLBACK
         if loopback_redirect_uris(client):
             return Flow.LOOPBACK
         profile = self._service.profiles.of(connection)
         if self._service.settings.device_flow_enabled and profile.endpoints.device_authorization:
             return Flow.DEVICE
         raise no_loopback_uri(client)
+
+    def _server_page(self, client: ClientRegistration, connection: Connection) -> str | None:
+        """The start page at a running server that keeps its things in this very store."""
+        settings = self._service.settings
+        if settings.interaction is Interaction.PRACTICE:
+            return None  # the robot has no session at a server
+        store = store_fingerprint(self._service.store.home, settings.database_url)
+        for server in running(Path(jupyter_runtime_dir())):
+            callback = f"{server.url}callback/{client.name}"
+            if server.store == store and misfit_of(client, callback) is None:
+                return f"{server.url}connect/{connection.name}"
+        return None
+
+    def _start_at_server(self, client: ClientRegistration, connection: Connection) -> Authorization:
+        page = self._server_page(client, connection)
+        if page is None:
+            raise InvalidParameterError(
+                "The flow 'callback' needs a Jupyter server to come back to, and none with these "
+                f"connections runs where the OAuth client {client.name!r} is registered.",
+                hint="Here use --flow loopback, paste or device.",
+                parameter="flow",
+            )
+        authorization, _ = self._service.sign_ins.start(
+            self._owner, connection, flow=Flow.CALLBACK, public_url=page
+        )
+        return authorization
 
     def _start_loopback(self, client: ClientRegistration, connection: Connection) -> Authorization:
         site, uri = self._site_for(client)
@@ -189,7 +199,7 @@ class Flows:
             self._owner,
             authorization.id,
             connection,
-            origin=f"http://{uri.netloc}",
+            callback=uri.geturl(),
             browser=browser,
         )
         # the one flow whose page is the provider's own: on demand, with a warning
@@ -197,24 +207,11 @@ class Flows:
         self._pasted[authorization.id] = (browser, client, shown)
         return shown
 
-    def _start_device(self, connection: Connection) -> Authorization:
-        device = DeviceSignIn.start(self._service, self._owner, connection)
-        self._devices[device.authorization.id] = device
-        return device.authorization
-
 
 def _may_be_alive(holder: str) -> bool:
     """False when the process that started a sign-in was on this machine and is no more."""
     host, _, process = holder.rpartition(":")
-    if host != socket.gethostname() or os.name == "nt":
-        return True
-    try:
-        os.kill(int(process), 0)  # asks only
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    return host != socket.gethostname() or process_is_alive(int(process))
 
 
 def _split(address: Secret) -> SplitResult | None:

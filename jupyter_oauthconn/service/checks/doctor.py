@@ -1,0 +1,153 @@
+"""What a test or the doctor is asked for, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from uuid import UUID
+
+from jupyter_oauthconn.catalog import Catalog
+from jupyter_oauthconn.model import (
+    Check,
+    ClientRegistration,
+    Connection,
+    Outcome,
+    State,
+    Status,
+)
+from jupyter_oauthconn.protocol import Transport
+from jupyter_oauthconn.storage import Store
+
+from ..connections import Connections
+from ..profile import Profiles
+from ..tokens import Tokens
+from .extensions import extension_checks
+from .findings import failed, tried, unknown
+from .of_client import ClientChecks
+from .of_store import store_checks
+from .redirect_uris import redirect_uris
+
+
+class Checks:
+    """Looks, asks the provider, and says in words what is wrong and how to mend it.
+
+    Attributes:
+        address: origin and mount under which browsers reach this service, with the slash at the
+            end, e.g. `http://localhost:8888/base/oauthconn/`; set by a server that hosts it once
+            its port is known. None: no server.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        catalog: Catalog,
+        *,
+        profiles: Profiles,
+        transport: Transport,
+        tokens: Tokens,
+        connections: Connections,
+    ) -> None:
+        self.address: str | None = None
+        self._store = store
+        self._catalog = catalog
+        self._profiles = profiles
+        self._clients = ClientChecks(store, profiles, transport)
+        self._tokens = tokens
+        self._connections = connections
+
+    def of_client(self, client: ClientRegistration) -> Sequence[Check]:
+        """Metadata, PKCE, client authentication, clock; nothing is changed at the provider.
+
+        A client that works again resumes the grants that the provider had refused it.
+        """
+        checks = list(self._clients.findings(client))
+        if all(one.outcome is not Outcome.FAILED for one in checks):
+            self._store.grants.resume_client(client.name)
+        return checks
+
+    def of_connection(self, owner_id: UUID, connection: Connection) -> Sequence[Check]:
+        """Whether its OAuth client works and a token can really be had now."""
+        client = self._profiles.client_of(connection)
+        checks = list(self.of_client(client))
+        checks.append(tried("token", lambda: self._renew(owner_id, connection)))
+        return checks
+
+    def doctor(self, owner_id: UUID, name: str | None) -> Sequence[Check]:
+        """Everything here, and the clients; `name` of a connection or client narrows it."""
+        if name is None:
+            return list(self._everything(owner_id))
+        connection = self._store.registry.connection(owner_id, name)
+        if connection is not None:
+            way_back = self._way_back(self._profiles.client_of(connection))
+            return [way_back, *self.of_connection(owner_id, connection)]
+        client = self._store.registry.client(name)
+        if client is not None:
+            return [self._way_back(client), *self.of_client(client), *self._traps(client)]
+        return [failed("name", f"There is neither a connection nor an OAuth client named {name!r}.",
+                       "`%connect` and `%oauthclient` list them.")]  # fmt: skip
+
+    def _everything(self, owner_id: UUID) -> Iterator[Check]:
+        if self.address is not None:
+            yield from extension_checks(answers=True)
+        of_store = store_checks(self._store)
+        yield from of_store
+        if any(one.check == "database" and one.outcome is Outcome.FAILED for one in of_store):
+            return  # nothing further can be looked at
+        clients = self._store.registry.clients()
+        if not clients:
+            yield unknown("OAuth clients", "None is registered yet, so there is no redirect URI, "
+                          "provider or clock to look at.",
+                          "`%oauthclient register NAME --provider KEY --client-id ID`; `jupyter "
+                          "oauthconn providers` lists the keys.")  # fmt: skip
+        for client in clients:
+            yield from _named(client.name, self._whole_client(client))
+        for connection in self._connections.all(owner_id):
+            if connection.status is not None:
+                yield _standing(connection.name, connection.status)
+
+    def _whole_client(self, client: ClientRegistration) -> Sequence[Check]:
+        if not client.enabled:
+            # somebody wanted it so: nothing is wrong
+            return [unknown("enabled", "It is switched off.",
+                            f"`%oauthclient enable {client.name}` switches it on.")]  # fmt: skip
+        return [self._way_back(client), *self.of_client(client)]
+
+    def _way_back(self, client: ClientRegistration) -> Check:
+        return redirect_uris(client, self.address)
+
+    def _renew(self, owner_id: UUID, connection: Connection) -> str:
+        grant = self._store.grants.read(owner_id, connection.id)
+        if grant is not None and not grant.has_refresh_token:
+            token = self._tokens.access_token(owner_id, connection)
+            detail = "A token is there; the provider gave no refresh token"
+        else:
+            token = self._tokens.renew_now(owner_id, connection)
+            detail = "The provider has just renewed the token"
+        return f"{detail}; granted scope: {token.scope or 'not told'}."
+
+    def _traps(self, client: ClientRegistration) -> Iterator[Check]:
+        for trap in self._catalog.entry(client.provider).traps:
+            yield unknown("known trap", trap)
+
+
+def _named(name: str, checks: Sequence[Check]) -> list[Check]:
+    return [
+        Check(check=f"{name}: {one.check}", outcome=one.outcome, detail=one.detail,
+              next_step=one.next_step)
+        for one in checks
+    ]  # fmt: skip
+
+
+def _standing(name: str, status: Status) -> Check:
+    outcome = _OUTCOMES.get(status.state, Outcome.FAILED)
+    step = "" if outcome is Outcome.OK else status.next_step
+    return Check(check=name, outcome=outcome, detail=f"{status.state.words}.", next_step=step)
+
+
+#: What is neither working nor broken: somebody has not signed in yet, or wants it so.
+_OUTCOMES = {
+    State.CONNECTED: Outcome.OK,
+    State.EXPIRING: Outcome.OK,
+    State.NOT_CONNECTED: Outcome.UNKNOWN,
+    State.PENDING: Outcome.UNKNOWN,
+    State.CLIENT_DISABLED: Outcome.UNKNOWN,
+}
