@@ -45,7 +45,7 @@ def test_help_of_a_group_lists_its_verbs(run: Any, group: str) -> None:
         (),
         ("nonsense",),
         ("keys",),
-        ("--service", "https://hub.example.com/", "status"),
+        ("--service",),
         ("clients", "add", "x"),
         ("clients", "add", "x", "--provider", "practice"),
         ("connections", "add", "x"),
