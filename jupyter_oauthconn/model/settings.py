@@ -65,21 +65,23 @@ class Settings:
             )
 
     @classmethod
-    def from_environ(cls, environ: Mapping[str, str], **defaults: Any) -> Settings:
-        """Reads `JUPYTER_OAUTHCONN_<NAME>`; durations are seconds, lists separated by commas.
+    def from_environ(cls, environ: Mapping[str, str]) -> Settings:
+        """The defaults with what the environment says; see `with_environ`."""
+        return cls().with_environ(environ)
 
-        Args:
-            defaults: others than those of this class.
+    def with_environ(self, environ: Mapping[str, str]) -> Settings:
+        """These with `JUPYTER_OAUTHCONN_<NAME>`; durations are seconds, lists have commas.
 
         Raises:
             InvalidParameterError: a value cannot be read; names the variable.
         """
-        found = dict(defaults)
-        for one in fields(cls):
-            variable = PREFIX + one.name.upper()
-            if environ.get(variable):
-                found[one.name] = _read(one, environ[variable], variable)
-        return cls(**found)
+        variables = {one: PREFIX + one.name.upper() for one in fields(self)}
+        found: dict[str, Any] = {
+            one.name: _read(one, environ[variable], variable)
+            for one, variable in variables.items()
+            if environ.get(variable)
+        }
+        return replace(self, **found)
 
     def configured(self, given: Mapping[str, object]) -> Settings:
         """These with those that a server's configuration gives, in its types or as text.

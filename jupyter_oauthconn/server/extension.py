@@ -7,6 +7,7 @@ import atexit
 import os
 from concurrent.futures import Future
 from dataclasses import fields
+from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +33,7 @@ _STOP_SECONDS = 30.0
 _OPEN_AFTER_SECONDS = 1.0
 #: May hold passwords, and kernels inherit the environment.
 _SECRET_SETTINGS = ("database_url", "proxy")
+_DEFAULTS = Settings(device_flow_enabled=False)
 
 
 class Setting(Any):
@@ -41,6 +43,16 @@ class Setting(Any):
     def from_string_list(self, texts: list[str]) -> list[str]:
         """What a command line gives that names the trait more than once."""
         return list(texts)
+
+    def default_value_repr(self) -> str:
+        """What holds if neither the configuration nor the environment says anything."""
+        match getattr(_DEFAULTS, self.name or ""):
+            case timedelta() as duration:
+                return f"{duration.total_seconds():.0f}"
+            case tuple() as values:
+                return repr(list(values))
+            case value:
+                return repr(value)
 
 
 class OAuthConn(ExtensionApp):
@@ -52,41 +64,39 @@ class OAuthConn(ExtensionApp):
 
     name = "oauthconn"
 
-    client_management_enabled = Setting(
-        help="May OAuth clients be registered on this server? Default: True."
-    ).tag(config=True)
+    client_management_enabled = Setting(help="May OAuth clients be registered on this server?").tag(
+        config=True
+    )
     public_url = Setting(
         help="The address under which browsers reach this server, with its base URL, e.g. "
-        "https://jupyter.example.com/base/. Default: the one in the browser's address bar."
+        "https://jupyter.example.com/base/. None: the one in the browser's address bar."
     ).tag(config=True)
     database_url = Setting(
-        help="SQLAlchemy URL of the database. Default: the SQLite file oauthconn.db in `home`."
+        help="SQLAlchemy URL of the database. None: the SQLite file oauthconn.db in `home`."
     ).tag(config=True)
-    catalog_paths = Setting(
-        [], help="List of folders with further provider entries (TOML files). Default: none."
-    ).tag(config=True)
+    catalog_paths = Setting([], help="Folders with further provider entries (TOML files).").tag(
+        config=True
+    )
     device_flow_enabled = Setting(
-        help="May people sign in with a code on another device? Default: False, because somebody "
-        "could be talked into entering the code of another person."
+        help="May people sign in with a code on another device? Somebody could be talked into "
+        "entering another person's code."
     ).tag(config=True)
     allowed_private_hosts = Setting(
-        [], help="List of hosts in private networks that providers may live on. Default: none."
+        [], help="Hosts in private networks that providers may live on."
     ).tag(config=True)
     ca_bundle = Setting(
-        help="PEM file of further certification authorities for calls to providers. Default: none."
+        help="PEM file of further certification authorities for calls to providers."
     ).tag(config=True)
-    proxy = Setting(help="HTTP proxy for calls to providers. Default: none.").tag(config=True)
-    authorization_lifetime = Setting(
-        help="How long a sign-in may take, in seconds. Default: 600."
-    ).tag(config=True)
+    proxy = Setting(help="HTTP proxy for calls to providers.").tag(config=True)
+    authorization_lifetime = Setting(help="How long a sign-in may take, in seconds.").tag(
+        config=True
+    )
     refresh_margin = Setting(
-        help="How long before its end a token is renewed, at most, in seconds. Default: 300."
+        help="How long before its end a token is renewed, at most, in seconds."
     ).tag(config=True)
-    audit_retention = Setting(
-        help="How long the history is kept, in seconds. Default: 7776000 (90 days)."
-    ).tag(config=True)
+    audit_retention = Setting(help="How long the history is kept, in seconds.").tag(config=True)
     home = Setting(
-        help="Folder of database and keys. Default: `oauthconn` in Jupyter's data folder."
+        help="Folder of database and keys. None: `oauthconn` in Jupyter's data folder."
     ).tag(config=True)
 
     host: ServerHost
@@ -96,7 +106,7 @@ class OAuthConn(ExtensionApp):
     def initialize_handlers(self) -> None:
         """Serves the addresses below `<base_url>oauthconn/`; opens the token service soon."""
         assert self.serverapp is not None
-        settings, problem = Settings(), None
+        settings, problem = _DEFAULTS, None
         try:
             settings = self.read_settings()
         except OAuthConnError as error:
@@ -120,7 +130,7 @@ class OAuthConn(ExtensionApp):
             InvalidParameterError: one cannot be read; names it.
         """
         try:
-            found = Settings.from_environ(os.environ, device_flow_enabled=False)
+            found = _DEFAULTS.with_environ(os.environ)
         finally:
             for name in _SECRET_SETTINGS:
                 os.environ.pop(PREFIX + name.upper(), None)

@@ -63,8 +63,8 @@ def test_from_the_first_cell_to_rows(
     scheme: str,
 ) -> None:
     def of_notebook(name: str) -> None:
-        cell, panel = notebook.code(connect), page.locator(".jp-Notebook:visible")
-        picture(page, f"{name}-{scheme}", cell, panel)
+        chapter = page.get_by_role("heading", name="3. Connect")
+        picture(page, f"{name}-{scheme}", chapter, page.locator(".jp-Notebook:visible"))
 
     def of_tab(name: str) -> None:
         main = tab.get_by_role("main")
@@ -72,7 +72,7 @@ def test_from_the_first_cell_to_rows(
 
     numbers = copy_without_outputs(lab.server.work / "tutorial.ipynb")
     connect = numbers["%connect sales as conn"]
-    page = lab.browser(color_scheme=scheme, viewport={"width": 1100, "height": 800})
+    page = lab.browser(color_scheme=scheme, viewport={"width": 1100, "height": 850})
     notebook = lab.open("tutorial.ipynb", page=page)
     for cell in range(connect):
         shown = notebook.run(cell)

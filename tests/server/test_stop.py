@@ -88,7 +88,7 @@ def test_whoever_waits_for_a_sign_in_does_not_hold_up_the_end(
             assert not wait([waiting], timeout=1).done
             began = time.monotonic()
             server.stop()
-            assert time.monotonic() - began < 10
+            assert time.monotonic() - began < 15
             error = waiting.exception()
             assert isinstance(error, OSError | HTTPException) or waiting.result().status == 200
         server.start()

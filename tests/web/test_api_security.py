@@ -290,7 +290,7 @@ class RefusingProvider(BaseHTTPRequestHandler):
                                    "refresh_token": f"{MARKER}-rt", "expires_in": 3600}  # fmt: skip
         else:
             status = 400
-            answer = {"error": "invalid_scope", "error_description": f"{HTML} {body}"}
+            answer = {"error": "server_error", "error_description": f"{HTML} {body}"}
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.end_headers()
@@ -306,16 +306,19 @@ def refusing_provider() -> Iterator[str]:
     with ThreadingHTTPServer(("127.0.0.1", 0), RefusingProvider) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/token"
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/token"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def test_sec_52_what_a_provider_says_stays_text(users: TwoUsers, server: PracticeServer) -> None:
     with refusing_provider() as endpoint:
         typed = Endpoints(authorization=f"{server.issuer}/authorize", token=endpoint)
-        draft = ClientDraft(name="evil", provider="generic-oauth2", client_id=CLIENT_ID,
-                            endpoints=typed, loopback_port="any", scope="sales.read")  # fmt: skip
+        draft = ClientDraft(name="evil", provider="oidc", client_id=CLIENT_ID,
+                            endpoints=typed, loopback_port="any", scope="sales.read",
+                            redirect_uris=(f"{users.url}callback/evil",))  # fmt: skip
         users.admin.broker.add_client(draft)
         users.admin.broker.add_connection(ConnectionDraft(name="odd", client="evil"))
         users.sign_in(users.admin, "odd")

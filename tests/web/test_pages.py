@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from two_users import TwoUserPerson, TwoUsers
+from two_users import TwoUserHost, TwoUserPerson, TwoUsers
 
 from jupyter_oauthconn.demo import PracticeServer
 from jupyter_oauthconn.model import AuthorizationState, ClientDraft, Flow, Owner, State
@@ -487,24 +486,28 @@ def test_sec_18_nothing_says_where_to_return_to(users: TwoUsers, browser: Person
         assert "evil" not in browser.come_back(callback).text
 
 
-def test_a_new_client_comes_back_to_this_servers_path(users: TwoUsers) -> None:
-    service = users.host.service
-    clients = type(service.clients)(
-        service.store,
-        service.catalog,
-        service.transport.guard,
-        service.settings,
-        "/a%40b/oauthconn/",
-    )
-    client = clients.get("practice")
-    made = clients.add(
-        ClientDraft(name="here", provider="oidc", client_id="x", issuer=client.issuer),
-        actor="admin",
-    )
-    assert made.redirect_uris == (
+def test_a_new_client_comes_back_to_this_servers_path(
+    users: TwoUsers, server: PracticeServer
+) -> None:
+    draft = ClientDraft(name="here", provider="oidc", client_id="x", issuer=server.issuer)
+    assert users.admin.broker.add_client(draft).redirect_uris == (
         "http://localhost:8888/a%40b/oauthconn/callback/here",
         "http://127.0.0.1:8888/a%40b/oauthconn/callback/here",
     )
+
+
+def test_over_https_the_flow_cookie_is_sent_over_https_only(
+    users: TwoUsers, browser: PersonsBrowser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    public = "https://hub.example.com"
+    monkeypatch.setattr(TwoUserHost, "origin", lambda *_: public)
+    set_redirect_uris(users, f"{public}/a%40b/oauthconn/callback/practice")
+    form = {"_xsrf": users.admin.xsrf, "do": "authenticate"}
+    answer = browser.http.post(f"{users.url}connect/sales", data=form)
+    assert answer.status_code == 303
+    [cookie] = answer.headers.get_list("Set-Cookie")
+    assert cookie.startswith("oauthconn-flow-443=")
+    assert "Secure" in cookie.split("; ")
 
 
 # --- headers
@@ -596,8 +599,7 @@ def test_a_hanging_provider_holds_up_nobody(
 ) -> None:
     browser = make_browser()
     callback = browser.begin()
-    server.provider.dials.slow_seconds = 2.0
-    started = time.monotonic()
+    server.provider.dials.slow_seconds = 5.0
     with ThreadPoolExecutor(1) as pool:
         hanging = pool.submit(browser.http.get, callback)
         while not server.provider.requests("token"):
@@ -605,23 +607,19 @@ def test_a_hanging_provider_holds_up_nobody(
         other = make_browser(users.other)
         assert other.see().status_code == 200
         assert other.see("refused?why=x").status_code == 409
-        assert time.monotonic() - started < 1.5
         assert not hanging.done()
-        server.provider.dials.slow_seconds = 0.0
         assert hanging.result().status_code == 303
 
 
-def test_a_sign_in_that_came_too_late_says_so(users: TwoUsers, browser: PersonsBrowser) -> None:
-    sign_ins = users.host.service.sign_ins
-    sign_ins._lifetime = timedelta(seconds=0.5)
+def test_an_answer_to_a_sign_in_that_was_given_up_says_so(
+    users: TwoUsers, browser: PersonsBrowser, server: PracticeServer
+) -> None:
     waiting = users.admin.broker.authorize("sales")
     callback = browser.begin()
-    assert (
-        users.admin.broker.authorization(waiting.id, wait=timedelta(seconds=10)).state
-        is AuthorizationState.EXPIRED
-    )
+    users.admin.broker.revoke("sales")
     browser.come_back(callback)
     assert browser.heading == "This sign-in is over"
+    assert token_requests(server) == 0
     page = browser.see(f"connect/sales?outcome={waiting.id}")
     assert browser.heading == "This sign-in is over"
     assert "not finished in time" in page.text

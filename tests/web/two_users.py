@@ -241,7 +241,7 @@ def two_users(home: Path, server: PracticeServer, **settings: Any) -> Iterator[T
     server.provider.register(CLIENT_ID, callbacks, any_loopback_port=True)
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]
-    service = TokenService.open(Settings(**settings), home)
+    service = TokenService.open(Settings(**settings), home, mount_path=MOUNT)
     host = TwoUserHost(service, f"http://127.0.0.1:{port}")
     running = TwoUsers(host, port)
     host.admin.broker.add_client(practice_client(server.issuer, running.url))
