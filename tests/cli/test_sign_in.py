@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from jupyter_oauthconn import wire
@@ -158,11 +159,17 @@ def test_refused_by_the_person(run: Any, connection: str) -> None:
 def test_another_account_needs_a_person_who_says_yes(
     run: Any, signed_in: str, practice: PracticeServer
 ) -> None:
-    """Without a terminal nobody can be asked, and the account of before stays."""
+    """The page asks; "Keep" there ends the wait, and the account of before stays."""
     waiting = Waiting(signed_in, "--again")
     consent(waiting.address, account="guest@example.com")
-    assert waiting.end() == 3
-    assert "guest@example.com" in waiting.seen
+    address = httpx2.URL(waiting.address)
+    keep = {"start": address.params["start"], "do": "keep"}
+    answer = httpx2.post(
+        address.copy_with(query=None), data=keep, follow_redirects=True, trust_env=False
+    )
+    assert "stays authenticated as analyst@example.com" in answer.text
+    assert waiting.end() == 1
+    assert "was not wanted" in waiting.seen
     assert run.ok("status", "--json").json[0]["identity"] == "analyst@example.com"
 
 
