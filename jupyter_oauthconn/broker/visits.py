@@ -13,12 +13,13 @@ from typing import Protocol
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from jupyter_oauthconn.errors import InvalidParameterError, OAuthConnError
+from jupyter_oauthconn.errors import InvalidClientError, InvalidParameterError, OAuthConnError
 from jupyter_oauthconn.model import (
     Authorization,
     AuthorizationState,
     Connection,
     Flow,
+    LastError,
     Secret,
     State,
 )
@@ -161,7 +162,7 @@ class Visit:
             case AuthorizationState.DONE:
                 return self._over(connection, "This sign-in went well, and has ended since then.")
             case AuthorizationState.REFUSED if authorization.error is not None:
-                return self._refused(connection, authorization.error.message)
+                return self._refused(connection, authorization.error)
         return self._over(connection, "This sign-in was not finished in time, or was given up.")
 
     def press(self, id: UUID) -> Answer:
@@ -278,10 +279,12 @@ class Visit:
             )
         )
 
-    def _refused(self, connection: Connection, message: str) -> Shown:
-        again = self._site.start_page(connection.name)
+    def _refused(self, connection: Connection, error: LastError) -> Shown:
+        again, message = self._site.start_page(connection.name), error.message
         if not _is_connected(connection):
-            return Shown(pages.failed_page(message, "", again=again), went_well=False)
+            # RFC 6749 §5.2: the client is at fault, and signing in again does not mend it
+            hint = _ASK if error.code == InvalidClientError.code else ""
+            return Shown(pages.failed_page(message, hint, again=again), went_well=False)
         identity = connection.status.identity if connection.status else None
         kept = f"{connection.name} stays authenticated as {identity or 'before'}."
         page = pages.failed_page(message, kept, title="Nothing was changed", again=again)
@@ -291,6 +294,9 @@ class Visit:
         again = self._site.start_page(connection.name)
         page = pages.failed_page(message, "", title="This sign-in is over", again=again)
         return Shown(page, went_well=False)
+
+
+_ASK = "An administrator must check the OAuth client's id and secret; your account is all right."
 
 
 def _is_connected(connection: Connection) -> bool:

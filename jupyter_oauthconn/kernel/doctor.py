@@ -90,7 +90,7 @@ def _extensions(found: Sequence[Check]) -> list[Check]:
         server = failed(
             SERVER_EXTENSION,
             "The Jupyter server that started this kernel does not run it.",
-            f"In the server's environment: `pip install {_PACKAGE}`, `jupyter server extension "
-            "enable jupyter_oauthconn`; then start the server again.",
+            f"`pip install {_PACKAGE}` in the server's environment, then start the server again; "
+            "`jupyter server extension list` there shows it.",
         )
     return [server, lab]

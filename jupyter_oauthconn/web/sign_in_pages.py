@@ -8,7 +8,7 @@ session cookie does not arrive, the flow cookie of that very sign-in.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
 
-from tornado.web import HTTPError, RequestHandler
+from tornado.web import HTTPError, RequestHandler, decode_signed_value
 
 from jupyter_oauthconn.broker import pages
 from jupyter_oauthconn.errors import (
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 Rule = tuple[str, type[RequestHandler], dict[str, Any]]
 
 _LONGEST_QUERY = 8 * 1024
+_PAGE_KEY = "page_key"
 
 
 def page_handlers(host: Host, person: type[PersonHandler]) -> list[Rule]:
@@ -69,7 +70,8 @@ class MountedSite:
     owner_name: str | None
     mount: str
     origin: str
-    xsrf_token: str
+    #: what comes back with the buttons of a page
+    form_fields: Mapping[str, str]
     flow: Flow = Flow.CALLBACK
 
     def callback(self, client: str) -> str:
@@ -80,9 +82,7 @@ class MountedSite:
 
     def form(self, connection: str, id: UUID | None) -> pages.Form:
         shown = {} if id is None else {"shown": str(id)}
-        return pages.Form(
-            action=self.start_page(connection), fields={"_xsrf": self.xsrf_token, **shown}
-        )
+        return pages.Form(action=self.start_page(connection), fields={**self.form_fields, **shown})
 
     def outcome(self, authorization: Authorization) -> str:
         page = self.start_page(authorization.connection)
@@ -134,7 +134,7 @@ class PageHandler(GuardedHandler, PersonHandler):
                 )
                 self.redirect(to_provider.address.reveal(), status=HTTPStatus.SEE_OTHER)
 
-    def visit(self, owner: Owner, *, xsrf_token: str = "") -> Visit:
+    def visit(self, owner: Owner, form_fields: Mapping[str, str] | None = None) -> Visit:
         """What this browser may do as that owner."""
         from jupyter_oauthconn.broker.visits import Visit, browser_of, flow_cookie
 
@@ -144,7 +144,7 @@ class PageHandler(GuardedHandler, PersonHandler):
             owner_name=owner.name,
             mount=self.host.mount,
             origin=self._origin,
-            xsrf_token=xsrf_token,
+            form_fields=form_fields or {},
         )
         return Visit(site, browser_of(self.get_cookie(flow_cookie(self._origin))))
 
@@ -172,7 +172,7 @@ class ConnectHandler(PageHandler):
                 self.go_to_login()
                 return
             owner = await self.callback_owner()
-        visit = self.visit(owner, xsrf_token=self._xsrf_token_text)
+        visit = self.visit(owner, {"_xsrf": self._xsrf_token_text, **self._page_key(name)})
         see = (
             partial(visit.see_connection, name) if outcome is None else partial(visit.see, outcome)
         )
@@ -181,6 +181,7 @@ class ConnectHandler(PageHandler):
     async def post(self, name: str) -> None:
         """The buttons."""
         self.refuse_other_sites()
+        self._refuse_unseen(name)
         owner = await self._person()
         visit = self.visit(owner)
         pressed = self.get_body_argument("do", "")
@@ -222,6 +223,22 @@ class ConnectHandler(PageHandler):
             owner = await self.callback_owner()
             return await asking(partial(self.visit(owner).may_see, id))
         return False
+
+    def _page_key(self, name: str) -> dict[str, str]:
+        """Comes back with the buttons of a page that a person sees: a script in a notebook's
+        output has her session too, but only ever gets the page into a request or a frame."""
+        if self.request.headers.get("Sec-Fetch-Dest") != "document":
+            return {}
+        return {_PAGE_KEY: self.create_signed_value(_PAGE_KEY, name).decode()}
+
+    def _refuse_unseen(self, name: str) -> None:
+        """Raises `HTTPError`: no person has pressed the button of a page."""
+        if "Sec-Fetch-Dest" not in self.request.headers:
+            return  # browsers send it on https and on loopback only
+        key = self.get_body_argument(_PAGE_KEY, "")
+        secret = self.application.settings["cookie_secret"]
+        if decode_signed_value(secret, _PAGE_KEY, key, max_age_days=1) != name.encode():
+            raise HTTPError(HTTPStatus.FORBIDDEN)
 
     @property
     def _xsrf_token_text(self) -> str:

@@ -92,18 +92,18 @@ def hints(kind: type) -> dict[str, Any]:
 
 def typed(hint: Any, value: Any) -> Any:
     """A body's value as the type `hint`. Raises `KeyError`, `TypeError`, `ValueError`."""
-    if get_origin(hint) is UnionType:
+    if isinstance(hint, UnionType):
         if value is None:
             return None
         hint = next(one for one in get_args(hint) if one is not NoneType)
+    if hint in _READERS:
+        return _READERS[hint](value)
     if get_origin(hint) is tuple:
         return tuple(typed(get_args(hint)[0], one) for one in _checked(list, value))
     if get_origin(hint) is Mapping:
         of_key, of_value = get_args(hint)
         members = _checked(dict, value).items()
         return {typed(of_key, key): typed(of_value, one) for key, one in members}
-    if hint in _READERS:
-        return _READERS[hint](value)
     if is_dataclass(hint):
         return value_of(cast(type, hint), _checked(dict, value))
     if hint is UUID or issubclass(hint, StrEnum):
@@ -142,7 +142,12 @@ def _duration(value: object) -> timedelta:
     return timedelta(seconds=seconds)
 
 
+def _string(value: object) -> str:
+    return _checked(str, value)
+
+
 _READERS: dict[Any, Callable[[object], object]] = {
+    str: _string,
     datetime: _moment,
     timedelta: _duration,
     float: _number,

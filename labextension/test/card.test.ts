@@ -125,6 +125,8 @@ test('the link opens our page in a new tab and nothing else', async () => {
   );
   assert.equal(link.getAttribute('target'), '_blank');
   assert.equal(link.getAttribute('rel'), 'noopener noreferrer');
+  // where a notebook is in command mode, Enter would edit the cell instead
+  assert.ok(link.closest('[data-lm-suppress-shortcuts]'));
 });
 
 test('a disposed card asks nothing more', async () => {
@@ -140,8 +142,10 @@ test('a disposed card asks nothing more', async () => {
 test('a card that is scrolled away asks again when it is back', async () => {
   const card = await shown();
   Widget.detach(card);
+  const before = card.node.innerHTML;
   await pass(120_000);
   assert.equal(service.calls.length, 1);
+  assert.equal(card.node.innerHTML, before);
   service.signIn = DONE;
   Widget.attach(card, document.body);
   await settle();
@@ -243,11 +247,23 @@ test('Cancel gives up; Start again follows the new sign-in with the focus', asyn
   ]);
 });
 
+test('keeping the account of before is told in the words of the service', async () => {
+  service.signIn = { ...PRESSED, confirm: true, identity: 'guest@example.com' };
+  const card = await shown();
+  service.signIn = AUTHORIZATION;
+  await press(card, 'Keep the account of before');
+  assert.equal(titleOf(card), 'Not authenticated');
+  assert.match(card.node.textContent, /The provider did not answer\./);
+});
+
 test('a second press while the first one runs does nothing', async () => {
   const card = await shown();
-  find(card, 'Cancel').click();
-  find(card, 'Cancel').click();
+  const cancel = find(card, 'Cancel');
+  cancel.click();
+  assert.equal(cancel.getAttribute('aria-disabled'), 'true');
+  cancel.click();
   await settle();
+  assert.equal(cancel.getAttribute('aria-disabled'), 'false');
   const writes = service.calls.filter(call => call.startsWith('DELETE'));
   assert.equal(writes.length, 1);
 });

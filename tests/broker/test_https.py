@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -136,6 +137,8 @@ def test_what_answers_without_https_is_refused() -> None:
     with Scripted(EMPTY) as server:
         url = server.url.replace("http:", "https:")
         broker = HttpBroker(lambda: server.file(url=url, certificate=OWN.pem))
+        # the server would wait for the rest of what it takes for a request
+        threading.Timer(0.3, server.hang_up).start()
         with pytest.raises(ServiceUnreachableError):
             broker.connections()
         assert server.heads == []

@@ -406,7 +406,7 @@ def test_a_server_without_the_extension_says_so(tmp_path: Path) -> None:
             }
             assert "failed" in lines["service"]
             assert "failed" in lines["server extension"]
-            assert "jupyter server extension enable" in lines["server extension"]
+            assert "jupyter server extension list" in lines["server extension"]
             assert "ok" in lines["versions"]
         finally:
             kernel.close()

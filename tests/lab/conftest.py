@@ -93,9 +93,19 @@ class Lab:
         page = page or self.browser()
         where = "lab/tree" if self.app == "lab" else "notebooks"
         page.goto(f"{self.server.url}{where}/{quote(name)}" + ("?reset" * (self.app == "lab")))
+        # a page shows an idle kernel before it has one
+        self.server.wait_for(lambda: self._kernel_answers(name), "the kernel does not start", 60)
         notebook = NotebookPage(page, path)
         notebook.wait_until_ready()
         return notebook
+
+    def _kernel_answers(self, name: str) -> bool:
+        kernels = [
+            one["kernel"]
+            for one in self.server.jupyter("GET", "api/sessions").json()
+            if one["path"] == name
+        ]
+        return any(one["execution_state"] == "idle" and one["connections"] for one in kernels)
 
     def new_connection(self, client: str = "training", name: str | None = None) -> str:
         """A connection for which nobody has signed in yet; returns its name."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -72,17 +73,19 @@ class NotebookPage:
 
     def start(self, number: int) -> None:
         """Runs a cell and does not wait for its end."""
-        self.focus(number)
-        self.page.keyboard.press("Control+Enter")
+        before = self.prompt(number).inner_text()
+        for _ in range(10):
+            self.focus(number)
+            self.page.keyboard.press("Control+Enter")
+            with suppress(AssertionError):  # before its kernel is connected a key does nothing
+                expect(self.prompt(number)).not_to_have_text(before, timeout=2_000)
+                return
+        raise AssertionError(f"cell {number} does not start")
 
     def run(self, number: int) -> Locator:
         """Runs a cell to its end; returns its output."""
-        before = self.prompt(number).inner_text()
         self.start(number)
-        if _RAN.match(before):
-            expect(self.prompt(number)).not_to_have_text(before)
-        self.wait(number)
-        return self.output(number)
+        return self.wait(number)
 
     def wait(self, number: int) -> Locator:
         """Waits until the cell has ended."""

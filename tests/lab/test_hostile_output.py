@@ -164,7 +164,11 @@ HTML('<iframe id="ours" src="/oauthconn/connect/{name}"></iframe>'
 """,
     )
     answers: list[Response] = []
-    notebook.page.on("response", lambda answer: answers.append(answer))
+
+    def note(answer: Response) -> None:
+        answers.append(answer)
+
+    notebook.page.on("response", note)
     shown = notebook.run(0)
     expect(shown.frame_locator("#control").locator("body")).to_contain_text("kernels")
     expect(shown.frame_locator("#ours").get_by_role("button")).to_have_count(0)

@@ -64,7 +64,6 @@ def test_notebook_7(start_lab: Callable[..., Lab]) -> None:
     name = lab.new_connection()
     notebook = lab.open("seven.ipynb", CELL.format(name=name))
     notebook.start(0)
-    notebook.page.wait_for_timeout(5000); notebook.page.screenshot(path="/tmp/h/nb7.png"); print(notebook.output(0).inner_text(), notebook.output(0).inner_html())
     expect(notebook.card()).to_contain_text("Waiting for you")
     sign_in(notebook.open_tab())
     expect(notebook.wait(0)).to_contain_text(ANALYST)

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs
 from uuid import UUID
 
 import pytest
-from two_users import CLIENT_ID, Answer, TwoUsers, two_users
+from two_users import CLIENT_ID, MOUNT, Answer, TwoUsers, two_users
 
 from jupyter_oauthconn.demo import PracticeServer
 from jupyter_oauthconn.model import ClientDraft, ConnectionDraft, Endpoints
@@ -84,6 +84,12 @@ def test_sec_30_a_token_needs_the_header(users: TwoUsers, place: str) -> None:
 def marked(tmp_path: Path) -> Iterator[tuple[TwoUsers, PracticeServer]]:
     """A host whose provider marks every token, code and secret."""
     with PracticeServer(marker=MARKER) as server, two_users(tmp_path / "home", server) as users:
+        server.provider.register(
+            "confidential-notebook",
+            [f"http://127.0.0.1{MOUNT}callback/*", f"http://localhost{MOUNT}callback/*"],
+            secret=server.provider.confidential_secret,
+            any_loopback_port=True,
+        )
         yield users, server
 
 
@@ -172,6 +178,14 @@ def test_sec_31_headers_of_every_answer(marked: tuple[TwoUsers, PracticeServer])
         if answer.status >= 400:
             assert answer.json()["request_id"] == headers["X-Request-Id"]
     assert len(seen) > 30
+
+
+def test_sec_31_no_other_origin_may_read(users: TwoUsers) -> None:
+    for headers in (users.admin.program, users.admin.kernel, users.admin.cookies):
+        for path in ("connections", "connections/nothing", "nothing"):
+            foreign = {**headers, "Origin": "https://evil.example"}
+            answer = users.ask("GET", f"api/v1/{path}", foreign)
+            assert not [one for one in answer.headers if one.lower().startswith("access-control")]
 
 
 def test_sec_32_what_is_anothers_is_not_there(users: TwoUsers) -> None:

@@ -462,6 +462,7 @@ def test_sec_19_no_header_chooses_the_redirect_uri(
     else:
         assert answer.status_code == 409
         assert "Set-Cookie" not in answer.headers
+        assert pending(users.admin) is None
         # no advice to register what a provider and we would refuse
         assert "--redirect-uri" not in answer.text
 
@@ -557,7 +558,11 @@ def test_sec_58_headers_of_every_page(users: TwoUsers, browser: PersonsBrowser) 
         assert headers["x-content-type-options"] == "nosniff", name
         assert headers["cross-origin-opener-policy"] == "same-origin", name
         assert headers["cache-control"] == "no-store", name
-        assert headers["referrer-policy"] in {"no-referrer", "same-origin"}, name
+        if "<form" in text:
+            # with `no-referrer` its POST has the origin "null", which Jupyter refuses
+            assert headers["referrer-policy"] == "same-origin", name
+        else:
+            assert headers["referrer-policy"] in {"no-referrer", "same-origin"}, name
         assert "access-control-allow-origin" not in headers, name
         assert "etag" not in headers, name
         assert headers["content-type"] == "text/html; charset=utf-8", name

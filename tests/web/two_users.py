@@ -14,7 +14,7 @@ import json
 import secrets
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -117,6 +117,10 @@ class TwoUserPerson(PersonHandler):
     """Knows people by session or server token."""
 
     host: TwoUserHost
+
+    async def prepare(self) -> None:
+        # as Jupyter does for requests with its token; it must not leave
+        self.set_header("Access-Control-Allow-Origin", self.request.headers.get("Origin", "*"))
 
     def check_xsrf_cookie(self) -> None:
         if self._by_token() is None:
@@ -234,9 +238,21 @@ def practice_client(issuer: str, url: str, name: str = "practice") -> ClientDraf
 
 
 @contextmanager
-def two_users(home: Path, server: PracticeServer, **settings: Any) -> Iterator[TwoUsers]:
+def two_users(
+    home: Path,
+    server: PracticeServer,
+    *,
+    beside: Sequence[tuple[str, type[RequestHandler]]] = (),
+    application: Mapping[str, Any] = {},
+    **settings: Any,
+) -> Iterator[TwoUsers]:
     """Runs the host. Both have a connection `sales` of the OAuth client `practice`, `admin` also
-    one named `budget`; nobody has signed in."""
+    one named `budget`; nobody has signed in.
+
+    Args:
+        beside: further handlers; `application`: further settings of Tornado's application.
+        settings: of the token service.
+    """
     callbacks = [f"http://{one}{MOUNT}callback/*" for one in ("127.0.0.1", "localhost")]
     server.provider.register(CLIENT_ID, callbacks, any_loopback_port=True)
     listening = socket.create_server(("127.0.0.1", 0))
@@ -248,14 +264,15 @@ def two_users(home: Path, server: PracticeServer, **settings: Any) -> Iterator[T
     for person in host.people:
         person.broker.add_connection(ConnectionDraft(name="sales", client="practice"))
     host.admin.broker.add_connection(ConnectionDraft(name="budget", client="practice"))
-    application = Application(
-        [("/login", LoginHandler), *handlers(host, TwoUserPerson)],
+    served = Application(
+        [("/login", LoginHandler), *beside, *handlers(host, TwoUserPerson)],
         xsrf_cookies=True,
         xsrf_cookie_kwargs={"samesite": "Strict"},
         # the harshest place for errors: Tornado would show tracebacks
         serve_traceback=True,
+        **application,
     )
-    stop = _serve(application, listening)
+    stop = _serve(served, listening)
     try:
         yield running
     finally:

@@ -37,8 +37,13 @@ def _server_extension() -> Check:
         if told:
             return ok(SERVER_EXTENSION, f"{path} enables it.")
         if told is not None:
-            return failed(SERVER_EXTENSION, f"{path} switches it off.",
-                          f"`jupyter server extension enable {_MODULE}`")  # fmt: skip
+            # Jupyter's own command changes some of these files only
+            return failed(
+                SERVER_EXTENSION,
+                f"{path} switches it off.",
+                f"Set `{_MODULE}` to true below `jpserver_extensions` there, then start the "
+                "server again.",
+            )
     return unknown(
         SERVER_EXTENSION,
         f"It cannot be told from here: no file of this environment ({sys.prefix}) enables it, but "
