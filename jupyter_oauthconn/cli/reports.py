@@ -132,7 +132,7 @@ def _doctor(call: Call) -> int:
     checks = examine(Place(lambda: call.broker, call.settings), call.arguments.name)
     call.show(
         [wire.check_json(one) for one in checks],
-        lambda: f"{findings(checks)}\n\n{_settings_table(call.settings)}",
+        lambda: f"{findings(checks)}\n\n{_settings_heading(call)}{_settings_table(call.settings)}",
     )
     return FAILED if any(one.outcome is Outcome.FAILED for one in checks) else DONE
 
@@ -159,6 +159,13 @@ def _history(events: Sequence[Event]) -> str:
         ],
         empty="Nothing has happened yet.",
     )
+
+
+def _settings_heading(call: Call) -> str:
+    """A server has settings of its own, which no environment of this command changes."""
+    if call.arguments.service or os.environ.get("JUPYTER_OAUTHCONN_URL"):
+        return "Of this command; the service follows the server's configuration.\n"
+    return ""
 
 
 _PASSWORD = re.compile(r"(?<=://)[^/@]*@")

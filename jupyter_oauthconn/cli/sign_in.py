@@ -78,6 +78,7 @@ def _sign_in(call: Call) -> None:
     try:
         finish(place, pending, patience)
     except KeyboardInterrupt:
-        # the page lives in this process and ends with it
-        call.broker.cancel(pending.id)
+        if pending.flow is not Flow.CALLBACK:
+            # it lives in this process and ends with it; one at a server may be waited for elsewhere
+            call.broker.cancel(pending.id)
         raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -156,6 +157,43 @@ def test_doctor(run: Any, signed_in: str, practice: PracticeServer) -> None:
     practice.provider.dials.down = True
     assert run("doctor", signed_in).code == 1
     assert run("doctor", "nobody").code == 1
+
+
+def test_doctor_looks_at_everything(run: Any, signed_in: str, home: Path) -> None:
+    checks = {one["check"]: one for one in run.ok("doctor", "--json").json}
+    assert list(checks) == [
+        "service", "versions", "server extension", "lab extension", "data folder", "file system",
+        "database", "key", "warehouse: redirect URIs", "warehouse: metadata", "warehouse: PKCE",
+        "warehouse: provider", "warehouse: clock", "warehouse: client authentication", "sales",
+    ]  # fmt: skip
+    assert str(home) in checks["service"]["detail"]
+    assert "no Jupyter server" in checks["service"]["detail"]
+    assert checks["versions"]["outcome"] == "ok"
+
+
+def test_doctor_of_a_service_that_cannot_be_reached(
+    run: Any, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the first finding; what this side knows comes all the same."""
+    monkeypatch.setenv("JUPYTER_OAUTHCONN_URL", "http://127.0.0.1:9/oauthconn/")
+    monkeypatch.setenv("JUPYTER_OAUTHCONN_CREDENTIAL_FILE", str(tmp_path / "oauthconn-1.json"))
+    answer = run("doctor", "--json")
+    assert answer.code == 1
+    checks = {one["check"]: one for one in answer.json}
+    assert list(checks) == ["service", "versions", "server extension", "lab extension"]
+    assert checks["service"]["outcome"] == "failed"
+    assert checks["service"]["next_step"]
+    assert checks["server extension"]["outcome"] == "ok"
+
+
+def test_doctor_of_a_store_that_cannot_be_opened(run: Any, signed_in: str, home: Path) -> None:
+    (home / "keys.json").unlink()
+    answer = run("doctor", "--json")
+    assert answer.code == 1
+    first = answer.json[0]
+    assert (first["check"], first["outcome"]) == ("service", "failed")
+    assert first["next_step"]
+    assert len(answer.json) == 4
 
 
 def test_doctor_hides_passwords(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:

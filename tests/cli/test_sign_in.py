@@ -11,13 +11,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 
 from jupyter_oauthconn import wire
 from jupyter_oauthconn.demo import PracticeServer
 from jupyter_oauthconn.demo.provider import ACCOUNTS
 from jupyter_oauthconn.kernel.practice import consent
+
+from ..broker.desk import Person
 
 
 def test_auth(run: Any, connection: str, practice: PracticeServer) -> None:
@@ -156,21 +157,24 @@ def test_refused_by_the_person(run: Any, connection: str) -> None:
     assert run.ok("status", "--json").json[0]["status"] == "not_connected"
 
 
-def test_another_account_needs_a_person_who_says_yes(
-    run: Any, signed_in: str, practice: PracticeServer
+@pytest.mark.parametrize(
+    ("button", "code", "identity"),
+    [("replace", 0, "guest@example.com"), ("keep", 1, "analyst@example.com")],
+)
+def test_another_account_is_asked_about_on_the_page(
+    run: Any, signed_in: str, button: str, code: int, identity: str
 ) -> None:
-    """The page asks; "Keep" there ends the wait, and the account of before stays."""
+    """The terminal waits on without a question; the account of before stays until then."""
     waiting = Waiting(signed_in, "--again")
-    consent(waiting.address, account="guest@example.com")
-    address = httpx2.URL(waiting.address)
-    keep = {"start": address.params["start"], "do": "keep"}
-    answer = httpx2.post(
-        address.copy_with(query=None), data=keep, follow_redirects=True, trust_env=False
-    )
-    assert "stays authenticated as analyst@example.com" in answer.text
-    assert waiting.end() == 1
-    assert "was not wanted" in waiting.seen
+    person = Person(None)
+    choice = person.press(person.open(waiting.address))
+    asked = person.press(choice, {"account": "guest@example.com"}, "allow")
+    assert "guest@example.com" in asked.text
     assert run.ok("status", "--json").json[0]["identity"] == "analyst@example.com"
+    person.press(asked, value=button)
+    person.close()
+    assert waiting.end() == code, waiting.seen
+    assert run.ok("status", "--json").json[0]["identity"] == identity
 
 
 def test_device_flow(run: Any, connection: str, practice: PracticeServer) -> None:

@@ -32,7 +32,7 @@ _LOOK_SECONDS = 0.2
 _CONFIRM_SECONDS = 1.0
 #: A service that does not answer may be restarting; the sign-in outlives that.
 _RESTART_SECONDS = 60.0
-_LONGEST_PAUSE_SECONDS = 5.0
+_LONGEST_PAUSE_SECONDS = 2.0
 #: Code of a server that answers for the last time.
 _STOPPING = "draining"
 #: Flows whose questions a page puts: there the person is, and not at the cell.
