@@ -1,6 +1,7 @@
 """The notebook side: the connection object, waiting for a person, what a cell shows.
 
-May import `broker`, `connectors`, `model`, `errors`; IPython in `display.py` only, and there only
+May import `broker`, `connectors`, `model`, `errors`, and of `service` the two modules of `checks`
+that need no store, for the doctor; IPython in `display.py` only, and there only
 where it is loaded already, so that a script pays nothing for it (2026-11).
 
 Decisions: one process holds its token service in `current.Place`; a forked child starts with an

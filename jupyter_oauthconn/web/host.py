@@ -62,7 +62,7 @@ class Host(Protocol):
 class PersonHandler(RequestHandler):
     """Base of every route but the token route. A host's subclass knows its people.
 
-    Its `prepare` has checked XSRF for `BROWSER` callers; requests with `?token=` are refused.
+    Requests with `?token=` are refused; `dispatch` and the pages check XSRF of `BROWSER` callers.
     """
 
     host: Host
