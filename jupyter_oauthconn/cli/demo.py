@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
-from jupyter_oauthconn.errors import OAuthConnError
+from jupyter_oauthconn.errors import OAuthConnError, ServiceUnreachableError
 from jupyter_oauthconn.model import Interaction, Settings
 
 from .call import Call, Commands, add_command
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from jupyter_oauthconn.demo.lab import LabDemo
 
 _LARGEST_PORT = 65535
-_LOG_LINES = 20
 
 
 class Step(TypedDict):
@@ -62,7 +61,7 @@ def _demo(call: Call) -> int:
 
 
 def _serve(call: Call) -> int:
-    from jupyter_oauthconn.demo.lab import USUAL_PORT, LabEndedError, run_lab
+    from jupyter_oauthconn.demo.lab import USUAL_PORT, run_lab
     from jupyter_oauthconn.kernel.display import browser_is_here
 
     port = USUAL_PORT if call.arguments.port is None else call.arguments.port
@@ -77,8 +76,8 @@ def _serve(call: Call) -> int:
         ):
             _tell(call, lab, port, browser=browser)
             lab.wait()
-    except LabEndedError as error:
-        print("\n".join(error.log.splitlines()[-_LOG_LINES:]), file=sys.stderr)
+    except ServiceUnreachableError as error:
+        print(*error.__notes__, sep="\n", file=sys.stderr)
         raise
     return DONE
 

@@ -27,16 +27,10 @@ LOG = "jupyterlab.log"
 USUAL_PORT = 8888
 _START_SECONDS = 60
 _STOP_SECONDS = 20
+#: Of a JupyterLab that does not run: as much as a person looks at.
+_LOG_LINES = 20
 #: Nothing of the person's own Jupyter, Hub or token service reaches the demo.
 _FOREIGN = ("JUPYTER_OAUTHCONN_", "JUPYTERHUB_", "JUPYTERLAB_", "JPY_")
-
-
-class LabEndedError(ServiceUnreachableError):
-    """JupyterLab did not start, or ended by itself; `log` is what it wrote."""
-
-    def __init__(self, message: str, *, hint: str, log: str) -> None:
-        super().__init__(message, hint=hint)
-        self.log = log
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,13 +52,13 @@ class LabDemo:
     process: subprocess.Popen[bytes] = field(repr=False)
 
     def wait(self) -> None:
-        """Until it is shut down in the browser. Raises `LabEndedError` if it ends otherwise."""
+        """Until it is shut down in the browser.
+
+        Raises:
+            ServiceUnreachableError: it ends otherwise; what it wrote is a note.
+        """
         if self.process.wait():
-            raise LabEndedError(
-                "JupyterLab has ended by itself.",
-                hint="Start the demo again.",
-                log=_log_of(self.folder),
-            )
+            raise _ended("JupyterLab has ended by itself.", "Start the demo again.", self.folder)
 
 
 @contextlib.contextmanager
@@ -77,7 +71,7 @@ def run_lab(*, port: int = USUAL_PORT, browser: bool = True) -> Iterator[LabDemo
 
     Raises:
         ConfigurationError: JupyterLab is not installed.
-        LabEndedError: it did not start.
+        ServiceUnreachableError: it did not start; what it wrote is a note.
     """
     if find_spec("jupyterlab") is None:
         raise ConfigurationError(
@@ -205,7 +199,7 @@ def _when_ready(folder: Path, process: subprocess.Popen[bytes], token: str) -> L
                 process=process,
             )
         time.sleep(0.05)
-    raise LabEndedError(missing, hint="What it wrote is above.", log=_log_of(folder))
+    raise _ended(missing, "What it wrote is above.", folder)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -234,5 +228,8 @@ def _has_token_service(issuer: str) -> bool:
         return False
 
 
-def _log_of(folder: Path) -> str:
-    return (folder / LOG).read_text(encoding="utf-8", errors="replace")
+def _ended(message: str, hint: str, folder: Path) -> ServiceUnreachableError:
+    error = ServiceUnreachableError(message, hint=hint)
+    log = (folder / LOG).read_text(encoding="utf-8", errors="replace")
+    error.add_note("\n".join(log.splitlines()[-_LOG_LINES:]))
+    return error
