@@ -10,22 +10,28 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import errors
+    from .kernel.clients import (
+        client_request,
+        client_use,
+        clients,
+        edit_client,
+        enable_client,
+        register_client,
+        remove_client,
+        test_client,
+    )
     from .kernel.connect import Connection, connect
     from .kernel.current import use
     from .kernel.manage import (
         add,
         authenticate,
-        clients,
         connections,
         doctor,
         edit,
-        edit_client,
         ensure,
         events,
         providers,
-        register_client,
         remove,
-        remove_client,
         revoke,
         status,
         test,
@@ -35,20 +41,25 @@ if TYPE_CHECKING:
     __version__: str
 
 _HOMES = {
-    "connect": "kernel.connect",
-    "Connection": "kernel.connect",
-    "use": "kernel.current",
-    "Settings": "model",
-}
-_MANAGE = frozenset({
-    "add", "authenticate", "clients", "connections", "doctor", "edit", "edit_client", "ensure",
-    "events", "providers", "register_client", "remove", "remove_client", "revoke", "status", "test",
-})  # fmt: skip
+    "kernel.clients": (
+        "client_request", "client_use", "clients", "edit_client", "enable_client",
+        "register_client", "remove_client", "test_client",
+    ),
+    "kernel.connect": ("Connection", "connect"),
+    "kernel.current": ("use",),
+    "kernel.manage": (
+        "add", "authenticate", "connections", "doctor", "edit", "ensure", "events", "providers",
+        "remove", "revoke", "status", "test",
+    ),
+    "model": ("Settings",),
+}  # fmt: skip
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "Connection", "Settings", "__version__", "add", "authenticate", "clients", "connect",
-    "connections", "doctor", "edit", "edit_client", "ensure", "errors", "events", "providers",
-    "register_client", "remove", "remove_client", "revoke", "status", "test", "use",
+    "Connection", "Settings", "__version__", "add", "authenticate", "client_request",
+    "client_use", "clients", "connect", "connections", "doctor", "edit", "edit_client",
+    "enable_client", "ensure", "errors", "events", "providers", "register_client", "remove",
+    "remove_client", "revoke", "status", "test", "test_client", "use",
 ]  # fmt: skip
 
 
@@ -59,7 +70,7 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("jupyter-oauthconn")
-    home = "kernel.manage" if name in _MANAGE else _HOMES.get(name)
+    home = _HOME_OF.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{home}"), name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,11 @@ def test_a_name_binds(cells: Cells) -> None:
         ("%connect test a b", "more words than expected"),
         ("%connect ensure sales --for soon", "not a duration"),
         ("%connect check", "cannot tell yet"),
+        ("%connect edit sales --unshare --share-with user:a", "shared and unshared at once"),
+        ("%connect edit sales --share-with group:*", "names nobody to share with"),
+        ("%oauthclient edit app --ends 2127-01-31", "given with the secret"),
+        ("%oauthclient edit app --secret-env A --secret-keyring a/b", "one place"),
+        ("%oauthclient request", "the following arguments are required: PROVIDER"),
         ("%connect status 'sales", "no closing quotation"),
         ("%oauthclient register", "needs a name, the provider and the client id"),
         ("%oauthclient register x --provider nowhere --client-id y", "no provider named 'nowhere'"),
@@ -169,6 +175,10 @@ def test_the_verbs_of_connect(cells: Cells, broker: FakeBroker) -> None:
     assert cells.run("%connect edit more --set role=x --scope c")["Parameters"] == "role=x"
     assert "Parameters" not in cells.run("%connect edit more --set role=")
     assert broker.connection("more").shared_users == ("eve",)
+    shown = cells.run("%connect edit more --share-with user:* --login-hint a@b.example")
+    assert (shown["Shared with"], shown["Meant for"]) == ("everyone", "a@b.example")
+    assert shown["New sign-in"] == "needed"
+    assert "Shared with" not in cells.run("%connect edit more --unshare")
     assert cells.run("%connect auth sales") == oc.connect("sales")
     assert cells.run("%connect status sales")["Status"] == "Authenticated"
     assert "Next step" in repr(cells.run("%connect status"))
@@ -216,8 +226,14 @@ def test_register_and_edit(
     assert (made.title, made.scope, made.loopback_port) == ("The A", "x y", "any")
     assert made.endpoints.token == "https://t.example"
     monkeypatch.setenv("A_SECRET", "s3")
-    cells.run("%oauthclient edit a --client-id j --authorization-url https://a.example "
-              "--secret-env A_SECRET")  # fmt: skip
+    shown = cells.run("%oauthclient edit a --client-id k --description 'What it is' --dry-run")
+    assert shown["Sign in again"] == "nobody"
+    shown = cells.run(
+        "%oauthclient edit a --client-id j --authorization-url https://a.example "
+        "--secret-env A_SECRET --ends 2127-01-31 --description 'What it is'"
+    )
+    assert shown["Description"] == "What it is"
+    assert "ends 2127-01-31, from env:A_SECRET" in shown["Secrets"]
     made = broker.client("a")
     assert made.client_id == "j"
     assert (made.endpoints.token, made.endpoints.authorization) == (
@@ -243,6 +259,37 @@ def test_the_other_verbs_of_oauthclient(cells: Cells, broker: FakeBroker) -> Non
     assert list(broker.clients()) == []
 
 
+def test_rm_asks_for_the_name_where_somebody_can_answer(
+    cells: Cells, broker: FakeBroker, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    error = cells.fail("%oauthclient rm app")
+    assert isinstance(error, oc.errors.InUseError)
+    assert "(sales of you, fresh of you) with 1 sign-in" in error.message
+    assert "--force" in error.hint
+    asked: list[str] = []
+    answers = iter(["y", "app"])
+    monkeypatch.setattr("jupyter_oauthconn.kernel.display.can_ask", lambda: True)
+    monkeypatch.setattr(
+        "builtins.input", lambda question: (asked.append(question), next(answers))[1]
+    )
+    capsys.readouterr()
+    cells.run("%oauthclient rm app")
+    shown = capsys.readouterr().out
+    assert "sales       you    1\n" in shown
+    assert shown.endswith("app: kept\n")
+    assert "Type app to go on" in asked[0]
+    assert [one.name for one in broker.clients()] == ["app"]
+    cells.run("%oauthclient rm app")
+    assert list(broker.clients()) == []
+
+
+def test_request(cells: Cells, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cells.run("%oauthclient request acme") is None
+    assert capsys.readouterr().out == "To: an administrator\nProvider: Acme\n"
+    assert "no provider named 'acne'" in cells.fail("%oauthclient request acne").message
+
+
 def test_export_and_import(
     cells: Cells, broker: FakeBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -256,11 +303,38 @@ def test_export_and_import(
     assert "s4" not in text
     file = tmp_path / "my clients.toml"
     file.write_text(text.replace("clients.app", "clients.again"))
+    assert cells.run(f"%oauthclient import '{file}' --dry-run") is None
+    plan = capsys.readouterr().out
+    assert plan.startswith("+ add OAuth client again\n    provider: acme\n")
+    assert "s4" not in plan
+    assert "again" not in broker.secrets
     cells.run(f"%oauthclient import '{file}'")
+    assert capsys.readouterr().out == plan
     assert broker.secrets["again"].reveal() == "s4"
-    file.write_text(text.replace("clients.app", "clients.third") + text)
-    assert "nothing was imported" in cells.fail(f"%oauthclient import '{file}'").message
-    assert {one.name for one in broker.clients()} == {"app", "again"}
+    cells.run(f"%oauthclient import '{file}'")
+    assert capsys.readouterr().out == "Nothing to do: everything is as the file says.\n"
+    assert cells.tab("%oauthclient test ag") == ["again"]
+    file.write_text(f'{file.read_text()}[connections.sales]\nclient = "again"\n')
+    cells.run(f"%oauthclient import '{file}'")
+    assert capsys.readouterr().out == "~ change connection sales\n    client: app → again\n"
+    assert broker.connection("sales").client == "again"
+    file.write_text('[clients.x]\nprovider = "acme"\nclient_id = "i"\nclient_secret = "hunter2"')
+    error = cells.fail(f"%oauthclient import '{file}'")
+    assert "holds the secret of 'x' itself" in error.message
+    assert "hunter2" not in error.message + error.hint
+
+
+def test_export_of_everything_has_my_connections(
+    cells: Cells, broker: FakeBroker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broker.edit_connection("sales", {"login_hint": "you@example.com"})
+    cells.run("%oauthclient export")
+    document = tomllib.loads(capsys.readouterr().out)
+    assert set(document["clients"]) == {"app"}
+    assert document["connections"] == {
+        "sales": {"client": "app", "login_hint": "you@example.com"},
+        "fresh": {"client": "app"},
+    }
 
 
 def test_python_values_are_not_expanded(cells: Cells) -> None:
@@ -303,6 +377,15 @@ def test_help(cells: Cells, capsys: pytest.CaptureFixture[str]) -> None:
         ("%connect add tests", []),
         ("%connect c", []),
         ("%oauthclient ex", ["export"]),
+        ("%oauthclient re", ["register", "request"]),
+        ("%oauthclient request ac", ["acme"]),
+        ("%oauthclient export ", ["app"]),
+        ("%oauthclient export app ", []),
+        ("%oauthclient import --d", ["--dry-run"]),
+        ("%oauthclient edit app --e", ["--ends"]),
+        ("%oauthclient edit app --secret-k", ["--secret-keyring"]),
+        ("%connect edit sales --u", ["--unshare"]),
+        ("%connect edit sales --l", ["--login-hint"]),
         ("%oauthclient test ", ["app"]),
         ("%oauthclient register --auth-method n", ["none"]),
     ],

@@ -9,25 +9,30 @@ HTTP loads no database (2026-11).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
 from jupyter_oauthconn.catalog import ProviderEntry
 from jupyter_oauthconn.model import (
+    ALL_EVENTS,
     DEFAULT_MIN_VALIDITY,
     AccessToken,
     Authorization,
     Check,
     ClientDraft,
     ClientRegistration,
+    ClientUse,
     Connection,
     ConnectionDraft,
     Endurance,
     Event,
+    EventFilter,
     Flow,
+    OwnedGrant,
     Revocation,
     Secret,
+    SettingInForce,
 )
 
 
@@ -101,8 +106,10 @@ class Broker(Protocol):
         """Revokes at the provider and forgets the tokens at once; the connection stays."""
         ...
 
-    def doctor(self, name: str | None = None) -> Sequence[Check]:
-        """What is wrong and how to mend it; `name` of a connection or client narrows it."""
+    def doctor(
+        self, *, client: str | None = None, connection: str | None = None
+    ) -> Sequence[Check]:
+        """What is wrong and how to mend it; the name of a client or a connection narrows it."""
         ...
 
 
@@ -117,7 +124,13 @@ class Registry(Protocol):
 
     def provider(self, key: str) -> ProviderEntry: ...
 
-    def clients(self) -> Sequence[ClientRegistration]: ...
+    def client_request(self, provider: str) -> str:
+        """What somebody without an OAuth client for that provider sends to an administrator."""
+        ...
+
+    def clients(self) -> Sequence[ClientRegistration]:
+        """Those that the owner may use, an administrator's: all; by name."""
+        ...
 
     def client(self, name: str) -> ClientRegistration: ...
 
@@ -129,10 +142,34 @@ class Registry(Protocol):
         """Also `{"enabled": False}`. What changes the authorization marks the grants."""
         ...
 
-    def add_client_secret(self, name: str, secret: Secret) -> ClientRegistration: ...
+    def client_use(self, name: str) -> ClientUse:
+        """What the client carries: everybody's connections and sign-ins."""
+        ...
 
-    def remove_client(self, name: str, *, force: bool = False) -> None:
-        """Raises `InUseError` when connections use it, unless `force`."""
+    def preview_client(self, name: str, changes: Mapping[str, Any]) -> ClientUse:
+        """Of what it carries, the part whose people would have to sign in again; no change."""
+        ...
+
+    def add_client_secret(
+        self,
+        name: str,
+        secret: Secret | None,
+        *,
+        ends_at: datetime | None = None,
+        reference: str | None = None,
+    ) -> ClientRegistration:
+        """A second live secret; the newest that has not ended is used.
+
+        Args:
+            secret: None: the service reads it from where `reference` says.
+            reference: where it came from, e.g. `env:SALES_SECRET`.
+        """
+        ...
+
+    def remove_client_secret(self, name: str, id: UUID) -> ClientRegistration: ...
+
+    def remove_client(self, name: str, *, force: bool = False, version: int | None = None) -> None:
+        """Raises `InUseError` when connections use it, unless `force`: that removes everybody's."""
         ...
 
     def test_client(self, name: str) -> Sequence[Check]: ...
@@ -146,11 +183,29 @@ class Registry(Protocol):
         ...
 
     def remove_connection(self, name: str) -> None:
-        """Revokes its grant and forgets both."""
+        """Revokes its grants and forgets all of it."""
         ...
 
-    def events(self, *, limit: int = 50) -> Sequence[Event]:
-        """The newest first."""
+    def grants(
+        self, *, owner: str | None = None, client: str | None = None
+    ) -> Sequence[OwnedGrant]:
+        """Everybody's, for administrators."""
+        ...
+
+    def revoke_grant(self, id: UUID) -> Revocation:
+        """Ends somebody's sign-in; for administrators."""
+        ...
+
+    def settings(self) -> Sequence[SettingInForce]:
+        """Each with its value and where that comes from."""
+        ...
+
+    def change_settings(self, changes: Mapping[str, str | None]) -> Sequence[SettingInForce]:
+        """At run time, as texts; None takes a change back. For administrators."""
+        ...
+
+    def events(self, *, limit: int = 50, wanted: EventFilter = ALL_EVENTS) -> Sequence[Event]:
+        """The newest first; an administrator's: everybody's."""
         ...
 
 

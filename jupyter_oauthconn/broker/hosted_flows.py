@@ -6,7 +6,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from jupyter_oauthconn.errors import InvalidParameterError, UnknownAuthorizationError
-from jupyter_oauthconn.model import Authorization, Connection, Flow, Secret
+from jupyter_oauthconn.model import Authorization, Connection, Flow, Owner, Secret
 from jupyter_oauthconn.service.token_service import TokenService
 from jupyter_oauthconn.storage import AuthorizationRow
 
@@ -20,8 +20,8 @@ class HostedFlows(OneAtATime):
         public_url: the mount as browsers reach it, with its slash at the end.
     """
 
-    def __init__(self, service: TokenService, owner_id: UUID, public_url: str) -> None:
-        super().__init__(service, owner_id)
+    def __init__(self, service: TokenService, owner: Owner, public_url: str) -> None:
+        super().__init__(service, owner)
         self._public_url = public_url
 
     def start(self, connection: Connection, flow: Flow | None) -> Authorization:

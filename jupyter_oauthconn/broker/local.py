@@ -18,7 +18,8 @@ from .owned import OwnedBroker
 def system_owner(service: TokenService) -> Owner:
     """The user of the operating system, who owns everything of a local or server mode."""
     name = _user_name()
-    return Owner(id=service.owner("os", str(os.getuid()), name), name=name)
+    id = service.owner("os", str(os.getuid()), name)
+    return Owner(id=id, name=name, administrator=True)
 
 
 class LocalBroker(OwnedBroker):
@@ -31,7 +32,7 @@ class LocalBroker(OwnedBroker):
     def __init__(self, settings: Settings, home: Path) -> None:
         service = TokenService.open(settings, home)
         owner = system_owner(service)
-        super().__init__(service, owner, Flows(service, owner.id))
+        super().__init__(service, owner, Flows(service, owner))
         self._process = os.getpid()
         atexit.register(self.close)
         _open_brokers.add(self)
@@ -49,9 +50,9 @@ class LocalBroker(OwnedBroker):
         self._process = os.getpid()
         self._service.store.after_fork()
         self._service = TokenService(
-            self._service.settings, self._service.store, self._service.catalog
+            self._service.configured, self._service.store, self._service.catalog
         )
-        self._flows = Flows(self._service, self._owner)
+        self._flows = Flows(self._service, self._person)
 
 
 def _user_name() -> str:

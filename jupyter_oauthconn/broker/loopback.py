@@ -19,12 +19,14 @@ from urllib.parse import SplitResult, urlencode, urlsplit
 from uuid import UUID, uuid4
 
 from jupyter_oauthconn.errors import ConfigurationError, OAuthConnError
-from jupyter_oauthconn.model import Authorization, ClientRegistration, Flow
+from jupyter_oauthconn.model import Authorization, ClientRegistration, Flow, Owner
 from jupyter_oauthconn.service.sign_in import loopback_redirect_uris
 from jupyter_oauthconn.service.token_service import TokenService
 
 from . import pages
 
+#: A browser follows a redirect at once, if at all.
+_LAST_PAGE_SECONDS = 2.0
 #: The site stays a moment after the last sign-in, for the page that says how it ended.
 _LINGER_SECONDS = 5.0
 _ENDED_KEPT = 20
@@ -48,17 +50,20 @@ class LoopbackSite:
     owner_name: str | None = None
 
     def __init__(
-        self, service: TokenService, owner_id: UUID, sockets: tuple[socket.socket, ...], host: str
+        self, service: TokenService, owner: Owner, sockets: tuple[socket.socket, ...], host: str
     ) -> None:
         from .loopback_handler import handler_for
 
         self.service = service
-        self.owner_id = owner_id
+        self.owner = owner
         self.port: int = sockets[0].getsockname()[1]
         self.origin = f"http://{host}:{self.port}"
         self._hosted: dict[str, Hosted] = {}
         self._lock = threading.Lock()
         self._ended = threading.Event()
+        #: clear while a browser that came back from the provider is on its way to the last page
+        self._page_shown = threading.Event()
+        self._page_shown.set()
         handler = handler_for(self)
         self._servers = [_Server(one, handler) for one in sockets]
         self._threads = [
@@ -77,10 +82,20 @@ class LoopbackSite:
             thread.start()
 
     def close(self) -> None:
+        """Ends it, after a browser that is on its way to the last page has got it."""
+        self._page_shown.wait(_LAST_PAGE_SECONDS)
         self._ended.set()
         for server in self._servers:
             server.shutdown()
             server.server_close()
+
+    def expect_browser(self) -> None:
+        """The provider's answer has come, and its browser is sent on to a page of ours."""
+        self._page_shown.clear()
+
+    def page_was_shown(self) -> None:
+        """It has got there."""
+        self._page_shown.set()
 
     def public_url(self, connection: str, key: str) -> str:
         """The link for the person."""
@@ -139,7 +154,7 @@ class LoopbackSite:
 
     def _adopt(self, authorization: Authorization) -> Hosted:
         """A sign-in that came back here, begun by a process on this port that has ended since."""
-        connection = self.service.connections.get(self.owner_id, authorization.connection)
+        connection = self.service.connections.get(self.owner, authorization.connection)
         hosted = Hosted(
             key=uuid4().hex,
             id=authorization.id,
@@ -157,7 +172,7 @@ class LoopbackSite:
             with self._lock:
                 hosted = list(self._hosted.values())
             with contextlib.suppress(OAuthConnError):
-                pending = [self.service.sign_ins.hold(self.owner_id, one.id) for one in hosted]
+                pending = [self.service.sign_ins.hold(self.owner.id, one.id) for one in hosted]
                 if any(pending):
                     quiet_since = time.monotonic()
                 self._forget(one for one, alive in zip(hosted, pending, strict=True) if not alive)

@@ -39,6 +39,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._show(400, pages.refused_page(query.get("why", [""])[0]))
         elif (client := self.site.client_at(parts.path)) is not None:
             parameters = parse_qsl(parts.query, keep_blank_values=True)
+            # before whoever waits for the sign-in knows of its end, and perhaps ends this process
+            self.site.expect_browser()
             self._send(Visit(self.site, self._browser()).come_back(client, parameters))
         else:
             self._show(404, pages.failed_page("There is nothing at this address.", ""))
@@ -116,6 +118,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+        self.site.page_was_shown()
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """What is no request of a browser gets a page of ours too, with its headers."""

@@ -4,29 +4,37 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
 from jupyter_oauthconn.catalog import ProviderEntry
 from jupyter_oauthconn.errors import AccessDeniedError, InteractionRequiredError
 from jupyter_oauthconn.model import (
+    ALL_EVENTS,
     DEFAULT_MIN_VALIDITY,
     AccessToken,
+    Actor,
     Authorization,
     AuthorizationState,
     Check,
     ClientDraft,
     ClientRegistration,
+    ClientUse,
     Connection,
     ConnectionDraft,
     Endurance,
     Event,
+    EventFilter,
     Flow,
+    OwnedGrant,
     Owner,
     Revocation,
     Secret,
+    SettingInForce,
 )
+from jupyter_oauthconn.service.registry.requests import request_text
 from jupyter_oauthconn.service.token_service import TokenService
 
 _POLL_SECONDS = 0.1
@@ -52,7 +60,11 @@ class SignInFlows(Protocol):
 
 
 class OwnedBroker:
-    """`Broker` and `Registry` of one owner. Thread-safe; `close` ends its sign-ins only."""
+    """`Broker` and `Registry` of one owner. Thread-safe; `close` ends its sign-ins only.
+
+    Args:
+        administrator: may change what is the administrators', and see what is others'.
+    """
 
     def __init__(
         self,
@@ -63,10 +75,10 @@ class OwnedBroker:
         administrator: bool = True,
     ) -> None:
         self._service = service
+        self._person = owner
         self._owner = owner.id
-        self._user = owner.name
+        self._actor = Actor(owner=owner, administrator=administrator)
         self._flows = flows
-        self._administrator = administrator
 
     def close(self) -> None:
         self._flows.close()
@@ -74,10 +86,10 @@ class OwnedBroker:
     # --- Broker
 
     def connections(self) -> Sequence[Connection]:
-        return self._service.connections.all(self._owner)
+        return self._service.connections.all(self._person)
 
     def connection(self, name: str) -> Connection:
-        return self._service.connections.seen(self._owner, name)
+        return self._service.connections.seen(self._person, name)
 
     def access_token(
         self,
@@ -88,7 +100,7 @@ class OwnedBroker:
         rejected_generation: int | None = None,
         interactive: bool = False,
     ) -> AccessToken:
-        connection = self._service.connections.get(self._owner, name)
+        connection = self._service.connections.usable(self._person, name)
         try:
             return self._service.tokens.access_token(
                 self._owner,
@@ -103,7 +115,7 @@ class OwnedBroker:
             raise
 
     def authorize(self, name: str, *, flow: Flow | None = None) -> Authorization:
-        connection = self._service.connections.get(self._owner, name)
+        connection = self._service.connections.usable(self._person, name)
         return self._flows.start(connection, flow)
 
     def authorization(self, id: UUID, *, wait: timedelta = timedelta(0)) -> Authorization:
@@ -130,19 +142,21 @@ class OwnedBroker:
         sign_ins.cancel(self._owner, id, AccessDeniedError("The sign-in was given up."))
 
     def test(self, name: str) -> Sequence[Check]:
-        connection = self._service.connections.get(self._owner, name)
-        return self._service.checks.of_connection(self._owner, connection)
+        connection = self._service.connections.get(self._person, name)
+        return self._service.checks.of_connection(self._person, connection)
 
     def ensure(self, name: str, lasts: timedelta) -> Endurance:
-        connection = self._service.connections.get(self._owner, name)
+        connection = self._service.connections.usable(self._person, name)
         return self._service.tokens.ensure(self._owner, connection, lasts)
 
     def revoke(self, name: str) -> Revocation:
-        connection = self._service.connections.get(self._owner, name)
-        return self._service.connections.revoke(self._owner, connection, actor=self._user)
+        connection = self._service.connections.get(self._person, name)
+        return self._service.connections.revoke(self._person, connection, self._actor)
 
-    def doctor(self, name: str | None = None) -> Sequence[Check]:
-        return self._service.checks.doctor(self._owner, name)
+    def doctor(
+        self, *, client: str | None = None, connection: str | None = None
+    ) -> Sequence[Check]:
+        return self._service.checks.doctor(self._actor, client=client, connection=connection)
 
     # --- Registry
 
@@ -152,47 +166,93 @@ class OwnedBroker:
     def provider(self, key: str) -> ProviderEntry:
         return self._service.catalog.entry(key)
 
+    def client_request(self, provider: str) -> str:
+        entry = self._service.catalog.entry(provider)
+        return request_text(
+            entry,
+            person=self._person.name,
+            contact=self._service.access.whom_to_ask(),
+            redirect_uris=self._service.client_rules.usual_redirect_uris("NAME", entry),
+        )
+
     def clients(self) -> Sequence[ClientRegistration]:
-        return self._service.clients.all()
+        return self._service.clients.all(self._actor)
 
     def client(self, name: str) -> ClientRegistration:
-        return self._service.clients.get(name)
+        return self._service.clients.get(name, self._actor)
 
     def add_client(self, draft: ClientDraft) -> ClientRegistration:
-        return self._service.clients.add(draft, actor=self._user)
+        return self._service.clients.add(draft, self._actor)
 
     def edit_client(
         self, name: str, changes: Mapping[str, Any], *, version: int | None = None
     ) -> ClientRegistration:
-        return self._service.clients.edit(name, changes, version=version, actor=self._user)
+        return self._service.clients.edit(name, changes, self._actor, version=version)
 
-    def add_client_secret(self, name: str, secret: Secret) -> ClientRegistration:
-        return self._service.clients.add_secret(name, secret, actor=self._user)
+    def client_use(self, name: str) -> ClientUse:
+        return self._service.clients.use(name, self._actor)
 
-    def remove_client(self, name: str, *, force: bool = False) -> None:
-        if force:
-            for one in self.connections():
-                if one.client == name:
-                    self.remove_connection(one.name)
-        self._service.clients.remove(name, actor=self._user)
+    def preview_client(self, name: str, changes: Mapping[str, Any]) -> ClientUse:
+        return self._service.clients.preview(name, changes, self._actor)
+
+    def add_client_secret(
+        self,
+        name: str,
+        secret: Secret | None,
+        *,
+        ends_at: datetime | None = None,
+        reference: str | None = None,
+    ) -> ClientRegistration:
+        return self._service.clients.add_secret(
+            name, secret, self._actor, ends_at=ends_at, reference=reference
+        )
+
+    def remove_client_secret(self, name: str, id: UUID) -> ClientRegistration:
+        return self._service.clients.remove_secret(name, id, self._actor)
+
+    def remove_client(self, name: str, *, force: bool = False, version: int | None = None) -> None:
+        self._service.clients.remove(name, self._actor, force=force, version=version)
 
     def test_client(self, name: str) -> Sequence[Check]:
-        return self._service.checks.of_client(self._service.clients.get(name))
+        client = self._service.clients.get(name, self._actor)
+        self._service.access.check_test(self._actor, client)
+        return self._service.checks.of_client(client)
 
     def add_connection(self, draft: ConnectionDraft) -> Connection:
-        return self._service.connections.add(self._owner, draft, actor=self._user)
+        return self._service.connections.add(draft, self._actor)
 
     def edit_connection(
         self, name: str, changes: Mapping[str, Any], *, version: int | None = None
     ) -> Connection:
-        return self._service.connections.edit(
-            self._owner, name, changes, version=version, actor=self._user
-        )
+        return self._service.connections.edit(name, changes, self._actor, version=version)
 
     def remove_connection(self, name: str) -> None:
-        self._service.connections.remove(self._owner, name, actor=self._user)
+        self._service.connections.remove(name, self._actor)
 
-    def events(self, *, limit: int = 50) -> Sequence[Event]:
-        return self._service.store.journal.events(
-            None if self._administrator else str(self._owner), limit
-        )
+    def grants(
+        self, *, owner: str | None = None, client: str | None = None
+    ) -> Sequence[OwnedGrant]:
+        return self._service.grants.all(self._actor, owner=owner, client=client)
+
+    def revoke_grant(self, id: UUID) -> Revocation:
+        return self._service.grants.revoke(id, self._actor)
+
+    def settings(self) -> Sequence[SettingInForce]:
+        return self._service.settings.listing()
+
+    def change_settings(self, changes: Mapping[str, str | None]) -> Sequence[SettingInForce]:
+        return self._service.settings.change(changes, self._actor)
+
+    def events(self, *, limit: int = 50, wanted: EventFilter = ALL_EVENTS) -> Sequence[Event]:
+        names = self._service.store.owners.names()
+        if not self._actor.administrator:
+            ids = [str(self._owner)]
+        elif wanted.owner is None:
+            ids = None
+        else:
+            ids = [str(id) for id, name in names.items() if name == wanted.owner]
+        by_id = {str(id): name for id, name in names.items()}
+        return [
+            replace(one, owner=by_id.get(one.owner, one.owner))
+            for one in self._service.store.journal.events(wanted, limit, owners=ids)
+        ]

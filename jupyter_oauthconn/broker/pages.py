@@ -13,13 +13,17 @@ if TYPE_CHECKING:
     # loads the database's libraries, and a page needs their types only
     from jupyter_oauthconn.service.sign_in import Misfit, StartPage
 
-_STYLE = """
+#: Of every page of ours, in both schemes.
+PALETTE = """
 :root { color-scheme: light dark; --back: #f6f5f3; --card: #fff; --text: #1f1d1b; --line: #8c857d;
   --quiet: #5e5850; --main: #b34700; --on-main: #fff; --done: #1a7f37; --failed: #b42318 }
 @media (prefers-color-scheme: dark) { :root { --back: #161514; --card: #211f1d; --text: #f1efec;
   --line: #857d74; --quiet: #bdb5ab; --main: #ffab66; --on-main: #2a1500; --done: #5cc97a;
   --failed: #ff8f80 } }
-* { box-sizing: border-box; overflow-wrap: anywhere }
+"""
+_STYLE = (
+    PALETTE
+    + """* { box-sizing: border-box; overflow-wrap: anywhere }
 body { margin: 0; padding: 1rem; background: var(--back); color: var(--text);
   font: 16px/1.5 system-ui, sans-serif }
 main { max-width: 34rem; margin: 9vh auto; padding: 1.5rem 2rem 1.75rem; background: var(--card);
@@ -46,6 +50,7 @@ footer { color: var(--quiet); font-size: .875rem; margin-top: 1.4rem; padding-to
   dl { grid-template-columns: minmax(0, 1fr); gap: 0 } dd { margin-bottom: .6rem }
   button { flex: 1 1 100% } }
 """
+)
 _STYLE_HASH = b64encode(sha256(_STYLE.encode()).digest()).decode()
 
 _START_AGAIN = "Start the sign-in again from the notebook, and finish it in the same browser."
@@ -123,6 +128,7 @@ def start_page(page: StartPage, form: Form, *, owner: str | None, why: str) -> s
         ("Provider", escape(page.provider)),
         ("OAuth client", escape(client)),
         ("Asks for", scopes or "what the provider grants by default"),
+        ("Meant for", escape(page.login_hint or "")),
         ("Until now as", escape(page.connected_as or "")),
     ]
     listing = "".join(f"<dt>{term}</dt><dd>{shown}</dd>" for term, shown in rows if shown)
@@ -148,14 +154,27 @@ def connected_page(connection: str, identity: str | None, form: Form, *, owner: 
     )
 
 
-def confirm_page(connection: str, before: str, now: str, form: Form) -> str:
-    """Another account than before came back."""
+def confirm_page(
+    connection: str, before: str | None, now: str, form: Form, *, meant: str | None
+) -> str:
+    """Another account came back than the one before, or than the connection means.
+
+    Args:
+        before: None: nobody was signed in until now.
+        meant: the connection's `login_hint`.
+    """
+    means = f"It is meant for <strong>{escape(meant)}</strong>. " if meant else ""
+    until_now = (
+        f"Until now it was signed in as <strong>{escape(before)}</strong>. " if before else ""
+    )
     return _page(
         f"Another account for {connection}?",
-        f"<p>Until now <strong>{escape(connection)}</strong> was signed in as "
-        f"<strong>{escape(before)}</strong>. You have just signed in as "
-        f"<strong>{escape(now)}</strong>.</p>"
-        + _buttons(form, [("keep", f"Keep {before}"), ("replace", f"Use {now}")]),
+        f"<p>{means}{until_now}You have just signed in to "
+        f"<strong>{escape(connection)}</strong> as <strong>{escape(now)}</strong>.</p>"
+        + _buttons(
+            form,
+            [("keep", f"Keep {before}" if before else "Not this one"), ("replace", f"Use {now}")],
+        ),
     )
 
 

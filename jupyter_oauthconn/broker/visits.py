@@ -20,6 +20,7 @@ from jupyter_oauthconn.model import (
     Connection,
     Flow,
     LastError,
+    Owner,
     Secret,
     State,
 )
@@ -47,7 +48,7 @@ class Site(Protocol):
     def service(self) -> TokenService: ...
 
     @property
-    def owner_id(self) -> UUID: ...
+    def owner(self) -> Owner: ...
 
     @property
     def owner_name(self) -> str | None:
@@ -134,11 +135,12 @@ class Visit:
         self._site = site
         self._browser = browser
         self._service = site.service
-        self._owner = site.owner_id
+        self._person = site.owner
+        self._owner = site.owner.id
 
     def see_connection(self, name: str) -> Shown:
         """What waits for a connection, or where it stands. Starts nothing."""
-        connection = self._service.connections.seen(self._owner, name)
+        connection = self._service.connections.seen(self._person, name)
         pending = self._pending(connection)
         if pending is not None and pending.confirm:
             return self.see(pending.id)
@@ -151,7 +153,7 @@ class Visit:
     def see(self, id: UUID) -> Shown:
         """How a sign-in stands, or how it ended."""
         authorization = self._service.sign_ins.read(self._owner, id)
-        connection = self._service.connections.seen(self._owner, authorization.connection)
+        connection = self._service.connections.seen(self._person, authorization.connection)
         if authorization.confirm:
             return self._confirm_page(connection, authorization)
         match authorization.state:
@@ -171,7 +173,7 @@ class Visit:
         if authorization.state is not AuthorizationState.PENDING or authorization.confirm:
             # the page was opened again with the back button, or in a second tab
             return Inside(self._site.outcome(authorization))
-        connection = self._service.connections.get(self._owner, authorization.connection)
+        connection = self._service.connections.usable(self._person, authorization.connection)
         misfit = self._misfit_page(connection)
         if misfit is not None:
             return misfit
@@ -194,7 +196,7 @@ class Visit:
             shown: the sign-in that the page was about; one that has ended begins nothing.
             again: the person wants another sign-in although nothing need be done.
         """
-        connection = self._service.connections.seen(self._owner, name)
+        connection = self._service.connections.seen(self._person, name)
         misfit = self._misfit_page(connection)
         if misfit is not None:
             return misfit
@@ -251,6 +253,7 @@ class Visit:
         misfit = self._misfit_page(connection)
         if misfit is not None:
             return misfit
+        self._service.access.check_use(self._person, connection)
         why = _NOTHING_WAITS
         if pending is not None:
             why = _WAITING if pending.flow is self._site.flow else _ELSEWHERE
@@ -273,9 +276,10 @@ class Visit:
         return Shown(
             pages.confirm_page(
                 connection.name,
-                before or "another account",
+                before or (None if connection.login_hint else "another account"),
                 authorization.identity or "an account that the provider does not name",
                 self._site.form(connection.name, authorization.id),
+                meant=connection.login_hint or None,
             )
         )
 

@@ -93,6 +93,8 @@ class ProviderEntry:
         checked: ISO date of the last comparison with `source`.
         confidence: high, medium or low.
         discovery: True: endpoints that are None here come from the issuer's metadata.
+        account_prompt: the `prompt` that makes it ask for the account (OpenID Connect Core
+            §3.1.2.1); None: it knows none.
         loopback_hosts: the loopback names its redirect URIs may have, best first.
         callback_keep: parameters of the authorization response to keep.
         revocation_note: what to do where the provider has no revocation endpoint.
@@ -112,6 +114,7 @@ class ProviderEntry:
     scopes: Scopes = field(default_factory=Scopes)
     auth_methods: tuple[AuthMethod, ...] = (AuthMethod.CLIENT_SECRET_BASIC,)
     authorization_parameters: Mapping[str, str] = field(default_factory=dict)
+    account_prompt: str | None = None
     token_answer: TokenAnswerRules = field(default_factory=TokenAnswerRules)
     refresh: RefreshRules = field(default_factory=RefreshRules)
     loopback_hosts: tuple[str, ...] = ("localhost", "127.0.0.1")

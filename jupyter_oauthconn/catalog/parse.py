@@ -70,6 +70,7 @@ def _entry(top: Table, key: str) -> ProviderEntry:
         traps=provider.texts("traps"),
         endpoints=_endpoints(endpoints),
         authorization_parameters=endpoints.mapping("authorization_parameters"),
+        account_prompt=endpoints.text_or_none("account_prompt"),
         callback_keep=endpoints.texts("callback_keep"),
         variables=_variables(top.table("variables")),
         scopes=_scopes(top.table("scopes")),

@@ -17,7 +17,8 @@ from collections.abc import Sequence
 
 from jupyter_oauthconn.errors import InteractionRequiredError, OAuthConnError
 
-from . import clients, connections, demo, reports, sign_in, store
+from . import clients, connections, demo, purge, reports, sign_in, store
+from .administration import grants, settings
 from .call import Call
 from .output import DONE, FAILED, PERSON_NEEDED, complain
 
@@ -60,6 +61,16 @@ def parser() -> argparse.ArgumentParser:
         help="use the token service of this Jupyter server of yours, which must be running",
     )
     commands = top.add_subparsers(metavar="COMMAND", title="commands", required=True)
-    for part in (demo, reports, clients, connections, sign_in, store):
+    for part in (
+        demo,
+        reports,
+        clients,
+        connections,
+        sign_in,
+        grants,
+        settings,
+        store,
+        purge,
+    ):
         part.add_commands(commands)
     return top

@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -119,11 +119,38 @@ def duration(text: str) -> timedelta:
         raise argparse.ArgumentTypeError(f"{error.message} {error.hint}") from None
 
 
+def day(text: str) -> datetime:
+    """Reads `2027-01-31`: the end of that day, aware UTC."""
+    from jupyter_oauthconn.kernel.drafts import day as read
+
+    try:
+        end = read(text)
+    except InvalidParameterError as error:
+        raise argparse.ArgumentTypeError(f"{error.message} {error.hint}") from None
+    assert end is not None, "a text is a day or no day"
+    return end
+
+
+def terminal_is_there() -> bool:
+    """Whether a person can be asked."""
+    return sys.stdin.isatty()
+
+
+def somebody_types(word: str, question: str) -> bool:
+    """Whether a person types that very word."""
+    # on stderr: stdout is what a script reads
+    print(f"{question} Type {word} to go on: ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip() == word
+
+
 def add_secret_options(command: argparse.ArgumentParser, *, required: bool) -> None:
-    """The three ways to hand over a client secret; none of them is an argument."""
+    """The ways to hand over a client secret; none of them is an argument."""
     group = command.add_mutually_exclusive_group(required=required)
     group.add_argument("--secret-env", metavar="VAR", help="take the secret from this variable")
     group.add_argument("--secret-file", metavar="PATH", help="take the secret from this file")
+    group.add_argument(
+        "--secret-keyring", metavar="SERVICE/NAME", help="take the secret from the keyring"
+    )
     group.add_argument(
         "--secret-stdin", action="store_true", help="take the secret from standard input"
     )
@@ -135,13 +162,12 @@ def given_secret(call: Call) -> Secret | None:
     Raises:
         InvalidParameterError: the variable, file or input is empty or cannot be read.
     """
-    from jupyter_oauthconn.kernel.drafts import secret_at
+    from jupyter_oauthconn.service.secret_references import secret_at
 
     given = call.arguments
-    if given.secret_env is not None:
-        return secret_at(f"env:{given.secret_env}")
-    if given.secret_file is not None:
-        return secret_at(f"file:{given.secret_file}")
+    reference = given_reference(call)
+    if reference is not None:
+        return secret_at(reference)
     if not given.secret_stdin:
         return None
     text = _ask().strip()
@@ -152,6 +178,17 @@ def given_secret(call: Call) -> Secret | None:
             parameter="client_secret",
         )
     return Secret(text)
+
+
+def given_reference(call: Call) -> str | None:
+    """Where the client secret is that the options name; None: it was typed or not given."""
+    from jupyter_oauthconn.kernel.drafts import lasting_reference
+
+    for kind in ("env", "file", "keyring"):
+        place = getattr(call.arguments, f"secret_{kind}")
+        if place is not None:
+            return lasting_reference(f"{kind}:{place}")
+    return None
 
 
 def read_text(path: Path) -> str:
@@ -168,7 +205,7 @@ def read_text(path: Path) -> str:
 
 
 def _ask() -> str:
-    if not sys.stdin.isatty():
+    if not terminal_is_there():
         return sys.stdin.read()
     import getpass
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from typing import Any, TypedDict
 
@@ -38,7 +39,7 @@ class StatusLine(TypedDict):
 
 def add_commands(commands: Commands) -> None:
     verbs = add_group(commands, "connections", "connections: named uses of OAuth clients", _list)
-    add_command(verbs, "list", _list, "all of yours")
+    add_command(verbs, "list", _list, "all of yours, and those that are shared with you")
     add = add_command(verbs, "add", _add, "make one")
     add.add_argument("name", metavar="NAME")
     add.add_argument("--client", required=True, metavar="CLIENT", help="see `clients list`")
@@ -54,12 +55,12 @@ def add_commands(commands: Commands) -> None:
         command.add_argument("--scope", metavar="SCOPE", help="default: what the client allows")
         command.add_argument("--connector", metavar="KIND", help="how its data is reached")
         command.add_argument(
-            "--share-with",
-            metavar="user:U|group:G",
-            action="append",
-            default=[],
-            help="who else may use its definition; each signs in for himself",
+            "--login-hint", metavar="ACCOUNT", help="which of your accounts there is meant"
         )
+    _add_sharing(add)
+    sharing = edit.add_mutually_exclusive_group()
+    _add_sharing(sharing)
+    sharing.add_argument("--unshare", action="store_true", help="share it with nobody any more")
     for name, run, help in (
         ("test", _test, "a real call to the provider"),
         ("rm", _remove, "revoke its sign-in and forget both"),
@@ -74,6 +75,15 @@ def add_commands(commands: Commands) -> None:
     )
     revoke = add_command(commands, "revoke", _revoke, "end a sign-in here and at the provider")
     revoke.add_argument("name", metavar="NAME")
+
+
+def _add_sharing(command: argparse._ActionsContainer) -> None:
+    command.add_argument(
+        "--share-with",
+        metavar="user:U|group:G|user:*",
+        action="append",
+        help="who else may use its definition, * is everyone; each signs in for himself",
+    )
 
 
 def _status_of(connection: Connection) -> Status:
@@ -102,11 +112,14 @@ def _list(call: Call) -> int:
 
 
 def _table(connections: Sequence[Connection]) -> str:
+    from jupyter_oauthconn.kernel.views import named
+
+    own = {one.name for one in connections if one.mine}
     return table(
         ("NAME", "CLIENT", "STATUS", "CONNECTED AS", "TOKEN ENDS"),
         [
             (
-                one.name,
+                named(one, own),
                 one.client,
                 _status_of(one).state.words,
                 _status_of(one).identity or "",
@@ -129,6 +142,7 @@ def _add(call: Call) -> int:
             parameters=present(settings(given.set or ())),
             scope=given.scope or "",
             connector=given.connector,
+            login_hint=given.login_hint or "",
             **share_with(given.share_with),
         )
     )
@@ -151,16 +165,26 @@ def _edit(call: Call) -> int:
         "parameters": settings(given.set) if given.set else None,
         "scope": given.scope,
         "connector": given.connector,
-        **share_with(given.share_with),
+        "login_hint": given.login_hint,
+        **share_with([] if given.unshare else given.share_with),
     }
     changes = {name: value for name, value in changes.items() if value is not None}
     if not changes:
         say("Nothing was given to change; see `jupyter oauthconn connections edit --help`.")
         return FAILED
     connection = call.broker.edit_connection(call.name, changes)
-    said = f"The connection {connection.name!r} is changed. {_status_of(connection).next_step}"
-    call.show(wire.connection_json(connection), lambda: for_terminal(said))
+    call.show(wire.connection_json(connection), lambda: for_terminal(_changed(connection)))
     return DONE
+
+
+def _changed(connection: Connection) -> str:
+    from jupyter_oauthconn.kernel.views import new_sign_in
+
+    status = _status_of(connection)
+    return (
+        f"The connection {connection.name!r} is changed. "
+        f"A new sign-in is {new_sign_in(connection)}. {status.next_step}"
+    )
 
 
 def _test(call: Call) -> int:
@@ -189,6 +213,8 @@ def _status(call: Call) -> int:
 
 
 def _details(connection: Connection) -> str:
+    from jupyter_oauthconn.kernel.views import new_sign_in, shared_with
+
     status = _status_of(connection)
     error = status.last_error
     return facts(
@@ -197,6 +223,9 @@ def _details(connection: Connection) -> str:
             ("OAuth client", f"{connection.client} ({connection.provider})"),
             ("status", status.state.words),
             ("connected as", status.identity or ""),
+            ("meant for", connection.login_hint),
+            ("shared by", "" if connection.mine else connection.owner),
+            ("shared with", shared_with(connection)),
             ("scope", status.scope or connection.scope),
             ("not granted", status.missing_scope or ""),
             ("signed in", local_time(status.connected_at)),
@@ -204,6 +233,7 @@ def _details(connection: Connection) -> str:
             ("token ends", time_left(status.expires_at)),
             ("sign-in ends", local_time(status.refresh_expires_at)),
             ("last error", f"{error.message} ({local_time(error.at)})" if error else ""),
+            ("new sign-in", new_sign_in(connection)),
             ("next step", for_terminal(status.next_step)),
         ]
     )

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Sequence
-from dataclasses import fields
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from jupyter_oauthconn import wire
-from jupyter_oauthconn.model import AuthMethod, Event, Outcome, Settings
-from jupyter_oauthconn.model.settings import PREFIX
+from jupyter_oauthconn.errors import OAuthConnError
+from jupyter_oauthconn.model import AuthMethod, Event, Outcome
 
+from .administration.settings import settings_table
 from .call import Call, Commands, add_command, count
-from .output import DONE, FAILED, facts, findings, in_words, local_time, table
+from .output import DONE, FAILED, facts, findings, local_time, table
 
 if TYPE_CHECKING:
     from jupyter_oauthconn.catalog import ProviderEntry
@@ -132,9 +129,19 @@ def _doctor(call: Call) -> int:
     checks = examine(Place(lambda: call.broker, call.settings), call.arguments.name)
     call.show(
         [wire.check_json(one) for one in checks],
-        lambda: f"{findings(checks)}\n\n{_settings_heading(call)}{_settings_table(call.settings)}",
+        lambda: f"{findings(checks)}\n\n{_in_force(call)}",
     )
     return FAILED if any(one.outcome is Outcome.FAILED for one in checks) else DONE
+
+
+def _in_force(call: Call) -> str:
+    """The settings of the service that answers; of this command where none does."""
+    try:
+        return settings_table(call.broker.settings())
+    except OAuthConnError:
+        # why is a finding of the doctor already
+        heading = "Of this command, because the service does not tell its own:"
+        return f"{heading}\n{settings_table(call.settings.in_force())}"
 
 
 def _events(call: Call) -> int:
@@ -159,42 +166,3 @@ def _history(events: Sequence[Event]) -> str:
         ],
         empty="Nothing has happened yet.",
     )
-
-
-def _settings_heading(call: Call) -> str:
-    """A server has settings of its own, which no environment of this command changes."""
-    if call.arguments.service or os.environ.get("JUPYTER_OAUTHCONN_URL"):
-        return "Of this command; the service follows the server's configuration.\n"
-    return ""
-
-
-_PASSWORD = re.compile(r"(?<=://)[^/@]*@")
-
-
-def _settings_table(settings: Settings) -> str:
-    """Every setting, its value, and whether it is a default or from the environment."""
-    from jupyter_oauthconn.broker.choice import data_home
-
-    rows = []
-    for one in fields(settings):
-        variable = PREFIX + one.name.upper()
-        value = getattr(settings, one.name)
-        if one.name == "home":
-            value = str(data_home(settings))
-        rows.append((one.name, _text(value), variable if os.environ.get(variable) else "default"))
-    return table(("SETTING", "IN FORCE", "FROM"), rows, empty="")
-
-
-def _text(value: object) -> str:
-    match value:
-        case None:
-            return "-"
-        case bool():
-            return "true" if value else "false"
-        case timedelta():
-            return in_words(value)
-        case tuple():
-            return ", ".join(map(str, value)) or "-"
-        case _:
-            # addresses of databases and proxies may hold a user name and password
-            return _PASSWORD.sub("…@", str(value))

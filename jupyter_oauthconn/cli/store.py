@@ -41,7 +41,7 @@ def add_commands(commands: Commands) -> None:
 
 
 @contextmanager
-def _opened(call: Call) -> Iterator[Store]:
+def opened(call: Call) -> Iterator[Store]:
     """The store alone; a token service would begin to work with it."""
     from jupyter_oauthconn.broker.choice import data_home
     from jupyter_oauthconn.storage import Store
@@ -55,7 +55,7 @@ def _opened(call: Call) -> Iterator[Store]:
 
 
 def _list_keys(call: Call) -> int:
-    with _opened(call) as store:
+    with opened(call) as store:
         keys = [{"id": one, "active": one == store.keys.active} for one in store.keys.ids]
         rows = [
             (str(one["id"]), "active" if one["active"] else "opens older values") for one in keys
@@ -68,7 +68,7 @@ def _list_keys(call: Call) -> int:
 def _add_key(call: Call) -> int:
     if call.arguments.forget_sign_ins:
         return _forget_sign_ins(call)
-    with _opened(call) as store:
+    with opened(call) as store:
         key_id = store.keys.add()
         store.journal.add(Event(kind="key_added", actor=getpass.getuser()))
         where = str(store.keys.path)
@@ -85,7 +85,7 @@ def _forget_sign_ins(call: Call) -> int:
 
     settings = call.settings
     forget_sign_ins(home=data_home(settings), database_url=settings.database_url)
-    with _opened(call) as store:
+    with opened(call) as store:
         key_id = store.keys.active
         store.journal.add(Event(kind="sign_ins_forgotten", actor=getpass.getuser()))
     call.show(
@@ -101,7 +101,7 @@ def _forget_sign_ins(call: Call) -> int:
 def _upgrade(call: Call) -> int:
     from jupyter_oauthconn.storage import check
 
-    with _opened(call) as store:
+    with opened(call) as store:
         revision, where = check(store).revision, store.database.place
     call.show({"revision": revision}, lambda: f"Up to date (revision {revision}): {where}.")
     return DONE
@@ -110,7 +110,7 @@ def _upgrade(call: Call) -> int:
 def _check(call: Call) -> int:
     from jupyter_oauthconn.storage import check
 
-    with _opened(call) as store:
+    with opened(call) as store:
         found, where = check(store), store.database.place
     call.show(asdict(found), lambda: _as_text(found, where))
     return FAILED if found.problems else DONE
@@ -127,7 +127,7 @@ def _backup(call: Call) -> int:
     from jupyter_oauthconn.storage import backup
 
     target: Path = call.arguments.file
-    with _opened(call) as store:
+    with opened(call) as store:
         note = backup(store, target)
     call.show({"file": str(target), "note": note}, lambda: f"Copied to {target}. {note}")
     return DONE
@@ -145,7 +145,7 @@ def _restore(call: Call) -> int:
             "for the file of this machine.",
         )
     restore(source, home=data_home(call.settings))
-    with _opened(call) as store:
+    with opened(call) as store:
         where = store.database.place
     call.show({"restored": str(source)}, lambda: f"{source} is now {where}.")
     return DONE

@@ -135,6 +135,8 @@ def _write_config(folder: Path, *, port: int, token: str, browser: bool) -> None
     settings = folder / "config/lab/user-settings/@jupyterlab/apputils-extension"
     quiet = {"fetchNews": "false", "checkForUpdates": False}
     _write_json(settings / "notification.jupyterlab-settings", quiet)
+    # light or dark as the person's system, like the pages of a sign-in
+    _write_json(settings / "themes.jupyterlab-settings", {"adaptive-theme": True})
 
 
 def _write_json(path: Path, content: object) -> None:

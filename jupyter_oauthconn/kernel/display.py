@@ -63,6 +63,11 @@ def ask_yes(question: str) -> bool:
     return builtins.input(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
 
 
+def ask_name(question: str, name: str) -> bool:
+    """Whether somebody types that very name: a gesture that no slip of a finger makes."""
+    return builtins.input(f"{question} Type {name} to go on: ").strip() == name
+
+
 def ask_secret(prompt: str) -> Secret:
     """Asks without echo: an input line of a cell would be kept in the history."""
     return Secret(getpass.getpass(prompt).strip())

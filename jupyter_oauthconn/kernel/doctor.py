@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from jupyter_oauthconn.errors import OAuthConnError
+from jupyter_oauthconn.errors import (
+    OAuthConnError,
+    UnknownClientError,
+    UnknownConnectionError,
+)
 from jupyter_oauthconn.model import Check
 from jupyter_oauthconn.service.checks.extensions import SERVER_EXTENSION, extension_checks
 from jupyter_oauthconn.service.checks.findings import failed, ok, unknown
@@ -32,13 +37,26 @@ def examine(place: Place, name: str | None = None) -> list[Check]:
     try:
         broker = place.broker
         server = _server_behind(broker)
-        found = broker.doctor(name)
+        found = broker.doctor() if name is None else _about(broker, name)
         service = ok("service", _which(place, broker, server))
     except OAuthConnError as error:
         found, service = (), failed("service", error.message, error.hint)
     if name is not None:
         return [service, *found]
     return [service, _versions(server), *_extensions(found), *found]
+
+
+def _about(broker: TokenServiceBroker, name: str) -> Sequence[Check]:
+    """A connection or an OAuth client: who asks knows the name alone."""
+    try:
+        return broker.doctor(connection=name)
+    except UnknownConnectionError:
+        with suppress(UnknownClientError):
+            return broker.doctor(client=name)
+    step = "`%connect` and `%oauthclient` list them."
+    return [
+        failed("name", f"There is neither a connection nor an OAuth client named {name!r}.", step)
+    ]
 
 
 def _server_behind(broker: TokenServiceBroker) -> ServiceFile | None:

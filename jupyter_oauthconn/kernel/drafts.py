@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from jupyter_oauthconn.errors import InvalidParameterError
-from jupyter_oauthconn.model import AuthMethod, ClientDraft, ConnectionDraft, Endpoints, Secret
+from jupyter_oauthconn.model import (
+    EVERYBODY,
+    AuthMethod,
+    ClientDraft,
+    ConnectionDraft,
+    Endpoints,
+)
 
-CLIENT_FIELDS = frozenset(one.name for one in fields(ClientDraft)) - {"name", "client_secret"}
+CLIENT_FIELDS = frozenset(one.name for one in fields(ClientDraft)) - {
+    "name", "client_secret", "secret_reference",
+}  # fmt: skip
 _CONNECTION_FIELDS = frozenset(one.name for one in fields(ConnectionDraft)) - {"name", "parameters"}
 _DURATIONS = frozenset({"access_token_lifetime", "refresh_token_lifetime", "inactivity"})
 _LISTS = frozenset(
@@ -51,34 +58,27 @@ def duration(given: str | float | timedelta) -> timedelta:
     return read
 
 
-def secret_at(reference: str) -> Secret:
-    """Reads the secret that `env:NAME` or `file:PATH` names; its value is no argument anywhere.
+def day(given: str | date | None) -> datetime | None:
+    """The last second of a day (aware UTC), from a date or a text like `2027-01-31`.
 
     Raises:
-        InvalidParameterError: malformed, or nothing is there.
+        InvalidParameterError: it is no day.
     """
-    kind, _, place = reference.partition(":")
-    if kind == "env" and place:
-        value = os.environ.get(place, "")
-        missing = f"The environment variable {place} is not set."
-    elif kind == "file" and place:
-        try:
-            value = Path(place).expanduser().read_text(encoding="utf-8").strip()
-            missing = f"The file {place} is empty."
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is not text"
-            value, missing = "", f"The file {place} cannot be read: {reason}."
-    else:
-        # the text is not repeated: it may be the secret itself, given by mistake
-        value, missing = "", "A secret is given by reference."
-    if not value:
+    if given is None:
+        return None
+    try:
+        found = date.fromisoformat(given) if isinstance(given, str) else given
+        return datetime(found.year, found.month, found.day, 23, 59, 59, tzinfo=UTC)
+    except (ValueError, OverflowError, AttributeError):
         raise InvalidParameterError(
-            missing,
-            hint="Put the client secret there or name another place: env:NAME or file:PATH "
-            "(--secret-env NAME, --secret-file PATH).",
-            parameter="secret_reference",
-        )
-    return Secret(value)
+            f"{given!r} is no day.", hint="Write for example 2027-01-31.", parameter="ends_at"
+        ) from None
+
+
+def lasting_reference(reference: str) -> str:
+    """Where a secret is, so that it is found from another folder, too: a later export names it."""
+    kind, _, place = reference.partition(":")
+    return f"file:{Path(place).expanduser().absolute()}" if kind == "file" else reference
 
 
 def client_fields(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -109,20 +109,26 @@ def connection_fields(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[st
     return read, parameters
 
 
-def share_with(targets: Iterable[str] | None) -> dict[str, tuple[str, ...]]:
-    """`user:U` and `group:G` as the two fields of a connection."""
-    found: dict[str, list[str]] = {"shared_users": [], "shared_groups": []}
-    kinds = {"user": "shared_users", "group": "shared_groups"}
-    for target in targets or ():
+def share_with(targets: Iterable[str] | None) -> dict[str, Any]:
+    """`user:U`, `group:G` and `user:*` (everyone) as the two fields of a connection; None: neither.
+
+    Raises:
+        InvalidParameterError: a text that names nobody.
+    """
+    if targets is None:
+        return {}
+    found: dict[str, list[str]] = {"user": [], "group": []}
+    for target in targets:
         kind, _, name = target.partition(":")
-        if kind not in kinds or not name:
+        # of groups there is no "every one": it would say no more than `user:*`
+        if kind not in found or not name or (kind == "group" and name == EVERYBODY):
             raise InvalidParameterError(
                 f"{target!r} names nobody to share with.",
-                hint="Write user:NAME or group:NAME.",
+                hint="Write user:NAME or group:NAME, or user:* for everyone.",
                 parameter="share_with",
             )
-        found[kinds[kind]].append(name)
-    return {field: tuple(names) for field, names in found.items() if names}
+        found[kind].append(name)
+    return {"shared_users": tuple(found["user"]), "shared_groups": tuple(found["group"])}
 
 
 def settings(pairs: Iterable[tuple[str, str]]) -> dict[str, str | None]:

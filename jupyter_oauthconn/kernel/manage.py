@@ -1,9 +1,8 @@
-"""The functions of `import jupyter_oauthconn as oc`: manage clients and connections."""
+"""The functions of `import jupyter_oauthconn as oc`: manage and use connections."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,17 +10,15 @@ from jupyter_oauthconn.catalog import ProviderEntry
 from jupyter_oauthconn.errors import InvalidParameterError, OAuthConnError
 from jupyter_oauthconn.model import (
     Check,
-    ClientDraft,
-    ClientRegistration,
     ConnectionDraft,
     Event,
     Flow,
-    Secret,
     check_name,
 )
 from jupyter_oauthconn.model import Connection as ConnectionRecord
 
-from . import current, display, drafts, sign_in, views
+from . import current, drafts, sign_in, views
+from .clients import register_client
 from .connect import Connection
 from .sign_in import Patience
 from .views import Facts, Listing
@@ -33,14 +30,6 @@ def connections(*, long: bool = False) -> Listing[ConnectionRecord]:
     found = place.broker.connections()
     place.names.connections = {one.name for one in found}
     return views.connections(found, long=long)
-
-
-def clients() -> Listing[ClientRegistration]:
-    """The OAuth clients that I may use."""
-    place = current.place()
-    found = place.broker.clients()
-    place.names.clients = {one.name for one in found}
-    return views.clients(found)
 
 
 def providers() -> Listing[ProviderEntry]:
@@ -58,7 +47,7 @@ def add(
     provider: str | None = None,
     client_id: str | None = None,
     secret_from: str | None = None,
-    share_with: Iterable[str] = (),
+    share_with: Iterable[str] | None = None,
     **parameters: Any,
 ) -> Connection:
     """Creates a connection; with `provider` and `client_id` its OAuth client beside it.
@@ -67,16 +56,18 @@ def add(
         client: name of an OAuth client.
         provider: key of a catalog entry, in place of `client`.
         secret_from: where the secret of the new client is, as in `register_client`.
-        share_with: `user:NAME` and `group:NAME`.
-        parameters: values of the entry's variables; also `scope` and `connector`, and of a new
-            client what `register_client` takes, e.g. `issuer`, `loopback_port`.
+        share_with: who else may use the definition, `user:NAME`, `group:NAME`, `user:*` (everyone);
+            each signs in for himself. For administrators.
+        parameters: values of the entry's variables; also `scope`, `connector` and `login_hint`
+            (which account is meant), and of a new client what `register_client` takes, e.g.
+            `issuer`, `loopback_port`.
 
     Raises:
         InvalidParameterError, ConflictError, UnknownClientError, UnknownProviderError: …
     """
     check_name(name, "connection")
     place = current.place()
-    shared: dict[str, Any] = {**drafts.share_with(share_with)}
+    shared = drafts.share_with(share_with)
     of_new = {key: parameters.pop(key) for key in _OF_CLIENT & parameters.keys()}
     made = None
     news = (provider, client_id, secret_from, *of_new.values())
@@ -108,12 +99,14 @@ def add(
     return Connection(name)
 
 
-def edit(name: str, *, share_with: Iterable[str] = (), **changes: Any) -> Facts:
-    """Changes a connection; the status that comes back says whether a new sign-in is needed.
+def edit(name: str, *, share_with: Iterable[str] | None = None, **changes: Any) -> Facts:
+    """Changes a connection; what comes back says whether a new sign-in is needed.
 
     Args:
+        share_with: as in `add`, in place of whom it was shared with before; empty: nobody else
+            any more; None: as it is.
         changes: values of the entry's variables (None takes one away); also `scope`,
-            `connector`, `client`.
+            `connector`, `login_hint`, `client`.
     """
     place = current.place()
     read, values = drafts.connection_fields(changes)
@@ -131,75 +124,6 @@ def remove(name: str) -> None:
     place.broker.remove_connection(name)
     place.tokens.forget(name)
     place.names.connections.discard(name)
-
-
-def register_client(
-    name: str,
-    *,
-    provider: str,
-    client_id: str,
-    secret_from: str | None = None,
-    **fields: Any,
-) -> Facts:
-    """Registers an OAuth client that an administrator made at the provider.
-
-    Args:
-        secret_from: where its secret is: `env:NAME`, `file:PATH`, or `prompt` to be asked; None:
-            it has none. The secret itself is never an argument: notebooks keep their input.
-        fields: further fields of `ClientDraft`, e.g. `parameters`, `issuer`, `scope`,
-            `redirect_uris`; durations in seconds, as timedelta or as "6h".
-
-    Returns:
-        The client, with the redirect URIs to enter at the provider.
-    """
-    place = current.place()
-    read = drafts.client_fields({"provider": provider, "client_id": client_id, **fields})
-    read["parameters"] = drafts.present(read.get("parameters", {}))
-    _require_address(place.broker.provider(provider), read)
-    draft = ClientDraft(name=name, client_secret=_secret(name, secret_from), **read)
-    made = place.broker.add_client(draft)
-    place.names.clients.add(made.name)
-    return views.client(made)
-
-
-def edit_client(name: str, *, secret_from: str | None = None, **changes: Any) -> Facts:
-    """Changes an OAuth client; of `parameters` and `endpoints` only what is named.
-
-    None takes a parameter away; `secret_from` adds a secret.
-    """
-    place = current.place()
-    after = place.broker.client(name)
-    read = drafts.client_fields(changes)
-    if isinstance(changes.get("endpoints"), Mapping):
-        read["endpoints"] = replace(after.endpoints, **changes["endpoints"])
-    secret = _secret(name, secret_from)
-    if read:
-        version = after.version if "endpoints" in read else None
-        after = place.broker.edit_client(name, read, version=version)
-    if secret is not None:
-        after = place.broker.add_client_secret(name, secret)
-    _forget_all_tokens()
-    return views.client(after)
-
-
-def enable_client(name: str, enabled: bool) -> Facts:
-    """Switches an OAuth client on or off; grants are kept."""
-    after = current.place().broker.edit_client(name, {"enabled": enabled})
-    _forget_all_tokens()
-    return views.client(after)
-
-
-def remove_client(name: str, *, force: bool = False) -> None:
-    """Removes an OAuth client; `force` removes its connections with it."""
-    place = current.place()
-    _forget_all_tokens()
-    place.broker.remove_client(name, force=force)
-    place.names.clients.discard(name)
-
-
-def test_client(name: str) -> Listing[Check]:
-    """A real call to the provider for an OAuth client."""
-    return views.checks(current.place().broker.test_client(name))
 
 
 def authenticate(
@@ -275,26 +199,6 @@ def events(limit: int = 50) -> Listing[Event]:
     return views.events(current.place().broker.events(limit=limit))
 
 
-def _secret(name: str, secret_from: str | None) -> Secret | None:
-    if secret_from is None:
-        return None
-    if secret_from != "prompt":
-        return drafts.secret_at(secret_from)
-    if not display.can_ask():
-        raise InvalidParameterError(
-            f"The secret of {name!r} cannot be asked for: nobody can answer here.",
-            hint="Give its place: --secret-env VAR or --secret-file PATH "
-            '(secret_from="env:VAR" or "file:PATH").',
-            parameter="secret_from",
-        )
-    return display.ask_secret(f"Client secret of {name}: ")
-
-
-def _forget_all_tokens() -> None:
-    """An OAuth client changed: which connections use it is not worth a question to the service."""
-    current.place().tokens = current.TokenCache()
-
-
 def _no_client(name: str) -> InvalidParameterError:
     return InvalidParameterError(
         f"The connection {name!r} needs an OAuth client.",
@@ -328,19 +232,6 @@ def _split(
         if name in at_client
     }
     return of_client, {name: one for name, one in parameters.items() if name not in at_client}
-
-
-def _require_address(entry: ProviderEntry, fields: Mapping[str, Any]) -> None:
-    """Said before anybody is asked for a secret."""
-    typed = fields.get("endpoints")
-    if entry.issuer or entry.endpoints.authorization or fields.get("issuer"):
-        return
-    if typed is None or typed.authorization is None:
-        raise InvalidParameterError(
-            f"The provider {entry.key!r} has no address of its own: the OAuth client names it.",
-            hint="Give --issuer URL, or --authorization-url URL and --token-url URL.",
-            parameter="issuer",
-        )
 
 
 def _flow(flow: str | Flow | None) -> Flow | None:

@@ -28,14 +28,14 @@ _REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _WELL_KNOWN = "/.well-known/oauth-authorization-server"
 
 
-def consent(start_url: str, *, account: str = "analyst@example.com", allow: bool = True) -> None:
+def consent(start_url: str, *, account: str | None = None, allow: bool = True) -> None:
     """Walks through a sign-in: our start page, its button, the consent page, back to our callback.
 
     Returns when the last page is there; what became of the sign-in, the token service knows.
 
     Args:
         start_url: the link that a person would open.
-        account: who signs in at the practice provider.
+        account: who signs in at the practice provider; None: whom its page proposes.
         allow: False presses Deny.
 
     Raises:
@@ -48,6 +48,7 @@ def consent(start_url: str, *, account: str = "analyst@example.com", allow: bool
     provider = browser.press(start, {}, None)
     _check_practice(browser, provider, start.address)
     question = browser.open(provider)
+    account = account or question.form.proposed
     if account not in question.form.accounts:
         raise InvalidParameterError(
             f"The practice provider has no account {account!r}.",
@@ -107,6 +108,7 @@ class _Form(HTMLParser):
         self.action = ""
         self.hidden: dict[str, str] = {}
         self.accounts: list[str] = []
+        self.proposed = ""
         self.buttons: list[tuple[str, str]] = []
         self._in_title = False
 
@@ -123,6 +125,8 @@ class _Form(HTMLParser):
             self.hidden[name] = value
         elif tag == "input" and kind == "radio":
             self.accounts.append(value)
+            if "checked" in given:
+                self.proposed = value
 
     def handle_endtag(self, tag: str) -> None:
         self._in_title = False

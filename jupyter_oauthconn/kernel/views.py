@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from html import escape
@@ -11,9 +11,14 @@ from urllib.parse import urlsplit
 
 from jupyter_oauthconn.catalog import ProviderEntry
 from jupyter_oauthconn.model import (
+    EVERYBODY,
+    IN_DATABASE,
     Check,
     ClientRegistration,
+    ClientSecretInfo,
+    ClientUse,
     Connection,
+    ConnectionUse,
     Endurance,
     Event,
     Outcome,
@@ -83,7 +88,7 @@ class Facts(Mapping[str, str]):
 def connections(items: Sequence[Connection], *, long: bool = False) -> Listing[Connection]:
     own = {one.name for one in items if one.mine}
     columns: dict[str, Callable[[Connection], str]] = {
-        "Name": lambda one: _named(one, own),
+        "Name": lambda one: named(one, own),
         "Status": lambda one: _status(one).state.words,
         "Connected as": lambda one: _status(one).identity or "",
     }
@@ -106,6 +111,8 @@ def clients(items: Sequence[ClientRegistration]) -> Listing[ClientRegistration]:
             "Provider": lambda one: one.provider,
             "Client id": lambda one: one.client_id,
             "Enabled": lambda one: "yes" if one.enabled else "no",
+            "May use it": who_may_use,
+            "Secret ends": secret_end,
             "Connections": lambda one: str(one.used_by),
         },
         empty="No OAuth clients yet. `%oauthclient register` makes one.",
@@ -161,6 +168,9 @@ def status(connection: Connection) -> Facts:
             "Name": connection.name,
             "Status": now.state.words,
             "Connected as": now.identity,
+            "Meant for": connection.login_hint,
+            "Shared by": None if connection.mine else connection.owner,
+            "Shared with": shared_with(connection),
             "OAuth client": connection.client,
             "Provider": connection.provider,
             "Parameters": _pairs(connection.parameters),
@@ -171,32 +181,81 @@ def status(connection: Connection) -> Facts:
             "Access token until": when(now.expires_at),
             "Sign-in until": when(now.refresh_expires_at),
             "Last error": now.last_error.message if now.last_error else None,
+            "New sign-in": new_sign_in(connection),
             "Next step": now.next_step,
         },
         connection,
     )
 
 
-def client(one: ClientRegistration) -> Facts:
-    """An OAuth client, with the redirect URIs that must be entered at the provider."""
-    who = (*one.allowed_users, *(f"group {group}" for group in one.allowed_groups))
+def client(one: ClientRegistration, *, ended: ClientUse | None = None) -> Facts:
+    """An OAuth client, with the redirect URIs that must be entered at the provider.
+
+    Args:
+        ended: what a change that was just made has ended.
+    """
     return Facts(
         {
             "Name": one.name,
+            "Description": one.description,
             "Provider": one.provider,
             "Client id": one.client_id,
             "Issuer": one.issuer,
             "Endpoints": _pairs(drafts.present(asdict(one.endpoints))),
             "Authentication": one.auth_method.value,
-            "Secrets": ", ".join(f"set {when(each.set_at)}" for each in one.secrets),
+            "Secrets": "; ".join(secret_words(each) for each in one.secrets),
             "Parameters": _pairs(one.parameters),
             "Scope": one.scope,
             "Redirect URIs": "  ".join(redirect_uris(one)),
-            "May use it": ", ".join((*who, "administrators")) if who else "administrators only",
+            "May use it": who_may_use(one),
             "Enabled": "yes" if one.enabled else "no",
+            "Managed by": None if one.managed_by == IN_DATABASE else one.managed_by,
+            "Sign in again": str(ended) if ended is not None and ended.sign_ins else None,
         },
         one,
     )
+
+
+def client_use(use: ClientUse) -> Listing[ConnectionUse]:
+    """What hangs on an OAuth client."""
+    return Listing(
+        use.connections,
+        {
+            "Connection": lambda one: one.connection,
+            "Owner": lambda one: one.owner,
+            "Sign-ins": lambda one: str(one.sign_ins),
+        },
+        empty="No connection uses it.",
+    )
+
+
+def preview(name: str, ended: ClientUse) -> Facts:
+    """What a change of an OAuth client would end."""
+    return Facts({"Name": name, "Sign in again": str(ended) if ended.sign_ins else "nobody"}, ended)
+
+
+def who_may_use(one: ClientRegistration) -> str:
+    """An access list in words."""
+    if one.owner is not None:
+        return f"{one.owner} only"
+    if EVERYBODY in one.allowed_users:
+        return "everyone"
+    who = (*one.allowed_users, *(f"group {group}" for group in one.allowed_groups))
+    return ", ".join((*who, "administrators")) if who else "administrators only"
+
+
+def secret_words(one: ClientSecretInfo) -> str:
+    """`set 2026-11-01 12:00 UTC, ends 2027-10-31, from env:NAME`; never the secret."""
+    ends = f", ends {_day(one.ends_at)}" if one.ends_at else ""
+    return f"set {when(one.set_at)}{ends}" + (f", from {one.reference}" if one.reference else "")
+
+
+def secret_end(one: ClientRegistration) -> str:
+    """When the newest client secret ends: that is the one in use."""
+    if not one.secrets:
+        return "no secret"
+    ends_at = one.secrets[0].ends_at
+    return _day(ends_at) if ends_at else "not known"
 
 
 def redirect_uris(one: ClientRegistration) -> list[str]:
@@ -211,6 +270,29 @@ def redirect_uris(one: ClientRegistration) -> list[str]:
         for part in parts
     ]
     return list(dict.fromkeys(shown))
+
+
+def shared_with(one: Connection) -> str:
+    """In words; what is shared is the definition."""
+    if EVERYBODY in one.shared_users:
+        return "everyone"
+    return ", ".join((*one.shared_users, *(f"group {group}" for group in one.shared_groups)))
+
+
+def named(one: Connection, own: Collection[str]) -> str:
+    """Its name, and of one that is shared by whom; `own`: the names of one's own."""
+    if one.mine:
+        return one.name
+    hidden = ", hidden by yours" if one.name in own else ""
+    return f"{one.name} (shared by {one.owner}{hidden})"
+
+
+def new_sign_in(one: Connection) -> str:
+    """Whether its owner has to sign in (again) before there is another token."""
+    return "needed" if _status(one).state in _WITHOUT_SIGN_IN else "not needed"
+
+
+_WITHOUT_SIGN_IN = frozenset({State.NOT_CONNECTED, State.PENDING, State.REAUTH_REQUIRED})
 
 
 def endurance(one: Endurance) -> Facts:
@@ -242,10 +324,8 @@ def when(at: datetime | None) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC") if at is not None else ""
 
 
-def _named(one: Connection, own: set[str]) -> str:
-    if one.mine:
-        return one.name
-    return f"{one.name} (shared, hidden by yours)" if one.name in own else f"{one.name} (shared)"
+def _day(end: datetime) -> str:
+    return f"{end.astimezone(UTC):%Y-%m-%d}"
 
 
 def _status(one: Connection) -> Status:
@@ -272,8 +352,16 @@ def _html(heads: list[str], rows: list[list[str]]) -> str:
     return f"<table>{head}<tbody>{body}</tbody></table>"
 
 
+def _marked(text: str) -> str:
+    """A next step's commands stand between backticks."""
+    parts = escape(text).split("`")
+    if len(parts) % 2 == 0:
+        return escape(text)
+    return "".join(f"<code>{one}</code>" if i % 2 else one for i, one in enumerate(parts))
+
+
 def _row(row: list[str], *, header: bool) -> str:
-    cells = [f"<td>{escape(one)}</td>" for one in row]
+    cells = [f"<td>{_marked(one)}</td>" for one in row]
     if header:
         cells[0] = f'<th scope="row">{escape(row[0])}</th>'
     return f"<tr>{''.join(cells)}</tr>"

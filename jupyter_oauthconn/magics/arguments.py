@@ -96,7 +96,8 @@ def add_client_fields(parser: Parser) -> None:
     parser.add_argument("--public", action="store_true", help="the client has no secret")
     parser.add_argument("--secret-env", metavar="VAR")
     parser.add_argument("--secret-file", metavar="PATH")
-    for option in ("--title", "--issuer", "--authorization-url", "--token-url"):
+    parser.add_argument("--secret-keyring", metavar="SERVICE/NAME")
+    for option in ("--title", "--description", "--issuer", "--authorization-url", "--token-url"):
         parser.add_argument(option)
     parser.add_argument("--auth-method", metavar="METHOD")
     for option in ("--access-token-lifetime", "--refresh-token-lifetime", "--inactivity"):
@@ -121,6 +122,7 @@ def client_fields(found: argparse.Namespace) -> dict[str, Any]:
 _FIELDS = {
     "client_id": "client_id",
     "title": "title",
+    "description": "description",
     "issuer": "issuer",
     "auth_method": "auth_method",
     "access_token_lifetime": "access_token_lifetime",
@@ -140,14 +142,16 @@ def add_settings(parser: Parser) -> None:
 
 
 def secret_place(found: argparse.Namespace) -> str | None:
-    """`env:…` or `file:…` as given. Raises `InvalidParameterError` for both at once."""
-    if found.secret_env and found.secret_file:
+    """`env:…`, `file:…` or `keyring:…` as given. Raises `InvalidParameterError` for several."""
+    places = _given(
+        found, {"secret_env": "env", "secret_file": "file", "secret_keyring": "keyring"}
+    )
+    if len(places) > 1:
         raise InvalidParameterError(
-            "A secret has one place.", hint="Give --secret-env or --secret-file, not both."
+            "A secret has one place.",
+            hint="Give one of --secret-env, --secret-file and --secret-keyring.",
         )
-    if found.secret_env:
-        return f"env:{found.secret_env}"
-    return f"file:{found.secret_file}" if found.secret_file else None
+    return next((f"{kind}:{place}" for kind, place in places.items()), None)
 
 
 def secret_from(found: argparse.Namespace) -> str | None:
@@ -157,7 +161,7 @@ def secret_from(found: argparse.Namespace) -> str | None:
         if found.public:
             raise InvalidParameterError(
                 "A public client has no secret.",
-                hint="Give --public, or --secret-env or --secret-file, not both.",
+                hint="Give --public, or the place of a secret, not both.",
             )
         return place
     method = AuthMethod.NONE if found.public else found.auth_method

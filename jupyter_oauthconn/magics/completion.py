@@ -52,14 +52,14 @@ def candidates_after(magic: str, before: list[str], token: str) -> list[str]:
         **CHOICES,
     }
     fitting: Iterable[str]
-    if previous == "--provider":
+    if previous == "--provider" or (magic, before) == ("oauthclient", ["request"]):
         fitting = names.providers or _catalog_keys(current.place().settings.catalog_paths)
     elif previous in after_option:
         fitting = after_option[previous]
     elif magic == "connect":
         fitting = _connect(before, names.connections)
     else:
-        fitting = _of_verb(clients.VERBS, before, names.clients, {"register", "import"})
+        fitting = _of_verb(clients.VERBS, before, names.clients, {"register", "import", "request"})
     return sorted(one for one in fitting if one.startswith(token))
 
 
@@ -88,5 +88,6 @@ def _of_verb(
     verb = verbs.get(before[0])
     if verb is None:
         return ()
-    named = known if len(before) == 1 and before[0] not in new else set()
+    first = len(before) == 1 or before[0] == "export"
+    named = known - set(before) if first and before[0] not in new else set()
     return {*named, *verb.parser.options}

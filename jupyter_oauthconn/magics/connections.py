@@ -33,13 +33,13 @@ def run(line: str, shell: Any) -> object:
 
     ::
 
-      %connect [list]                        my connections; --long adds times
+      %connect [list]                        mine, and those shared with me; --long adds times
       %connect NAME [as VAR] [--handle KIND] sign in if needed; bind it to VAR
       %connect add NAME --client CLIENT [--set key=value ...] [--scope "..."]
-                   [--share-with user:U|group:G]
+                   [--login-hint ACCOUNT] [--share-with user:U|group:G|user:* ...]
       %connect add NAME --provider KEY --client-id ID    client and connection in one step,
                    with the options of `%oauthclient register`
-      %connect edit NAME [--set key=value ...] [--scope "..."]
+      %connect edit NAME [the same options] [--client CLIENT] [--unshare]
       %connect auth NAME [--again] [--flow auto|callback|loopback|device|paste] [--no-wait]
       %connect status [NAME]                 what it is, and the next step
       %connect test NAME                     a real call to the provider
@@ -49,6 +49,8 @@ def run(line: str, shell: Any) -> object:
       %connect doctor [NAME]                 what is wrong and how to mend it
 
     KIND is http, httpx, requests or session. Values with blanks stand in quotation marks.
+    Two accounts at one provider are two connections, each with its --login-hint. Sharing is for
+    administrators: a definition is shared, and everybody signs in for himself.
     No secret is an argument: IPython keeps input lines.
     """
     words = words_of(line, PROG)
@@ -116,18 +118,30 @@ def _add(found: argparse.Namespace) -> object:
         found.client,
         provider=found.provider,
         secret_from=secret_from(found) if one_step else secret_place(found),
-        scope=found.scope,
         share_with=found.share_with,
+        **_definition(found),
         **client_fields(found),
-        **settings(found.settings),
     )
     return manage.status(found.name)
 
 
 def _edit(found: argparse.Namespace) -> object:
-    return manage.edit(
-        found.name, scope=found.scope, share_with=found.share_with, **settings(found.settings)
-    )
+    if found.unshare and found.share_with:
+        raise InvalidParameterError(
+            "A connection cannot be shared and unshared at once.",
+            hint="--share-with replaces whom it was shared with before; --unshare names nobody.",
+        )
+    shared = [] if found.unshare else found.share_with
+    changes = {**_definition(found), "client": found.client}
+    return manage.edit(found.name, share_with=shared, **changes)
+
+
+def _definition(found: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "scope": found.scope,
+        "login_hint": found.login_hint,
+        **settings(found.settings),
+    }
 
 
 def _auth(found: argparse.Namespace) -> object:
@@ -164,7 +178,20 @@ def _add_parser() -> Parser:
 def _with_definition(parser: Parser) -> Parser:
     add_settings(parser)
     parser.add_argument("--scope")
-    parser.add_argument("--share-with", action="append", default=[], metavar="user:U|group:G")
+    parser.add_argument("--login-hint", metavar="ACCOUNT", help="which account is meant")
+    parser.add_argument(
+        "--share-with",
+        action="append",
+        metavar="user:U|group:G|user:*",
+        help="who else may use its definition, in place of whoever might before",
+    )
+    return parser
+
+
+def _edit_parser() -> Parser:
+    parser = _with_definition(_named("edit", "Changes a connection."))
+    parser.add_argument("--client", metavar="CLIENT", help="use another OAuth client")
+    parser.add_argument("--unshare", action="store_true", help="share it with nobody any more")
     return parser
 
 
@@ -202,7 +229,7 @@ BIND = _bind_parser()
 VERBS = {
     "list": TABLE,
     "add": Verb(_add_parser(), _add),
-    "edit": Verb(_with_definition(_named("edit", "Changes a connection.")), _edit),
+    "edit": Verb(_edit_parser(), _edit),
     "auth": Verb(_auth_parser(), _auth),
     "status": Verb(_named("status", "What it is, and its next step.", optional=True), _status),
     "test": Verb(

@@ -6,20 +6,42 @@ because this layer is imported by every kernel).
 """
 
 from .authorization import Authorization, AuthorizationState, Flow, PendingAuthorization
-from .client import AuthMethod, ClientDraft, ClientRegistration, ClientSecretInfo, Endpoints
+from .client import (
+    IN_DATABASE,
+    AuthMethod,
+    ClientDraft,
+    ClientRegistration,
+    ClientSecretInfo,
+    ClientUse,
+    ConnectionUse,
+    Endpoints,
+)
 from .connection import Connection, ConnectionDraft, LastError, Reason, State, Status
-from .event import Check, Endurance, Event, Outcome, Revocation
-from .grant import Attempt, Claim, Grant, GrantState, NewTokens, Owner, TokenAnswer
+from .event import ALL_EVENTS, Check, Endurance, Event, EventFilter, Outcome, Revocation
+from .grant import (
+    EVERYBODY,
+    Actor,
+    Attempt,
+    Claim,
+    Grant,
+    GrantState,
+    NewTokens,
+    OwnedGrant,
+    Owner,
+    TokenAnswer,
+)
 from .names import check_name, check_text, is_name, scope_set
 from .secret import Secret
-from .settings import Interaction, Settings
+from .settings import Interaction, SettingInForce, Settings
 from .token import DEFAULT_MIN_VALIDITY, AccessToken
 
 __all__ = [
-    "DEFAULT_MIN_VALIDITY", "AccessToken", "Attempt", "AuthMethod", "Authorization",
-    "AuthorizationState", "Check", "Claim", "ClientDraft", "ClientRegistration",
-    "ClientSecretInfo", "Connection", "ConnectionDraft", "Endpoints", "Endurance", "Event",
+    "ALL_EVENTS", "DEFAULT_MIN_VALIDITY", "EVERYBODY", "IN_DATABASE", "AccessToken", "Actor",
+    "Attempt", "AuthMethod", "Authorization", "AuthorizationState", "Check", "Claim",
+    "ClientDraft", "ClientRegistration", "ClientSecretInfo", "ClientUse", "Connection",
+    "ConnectionDraft", "ConnectionUse", "Endpoints", "Endurance", "Event", "EventFilter",
     "Flow", "Grant", "GrantState", "Interaction", "LastError", "NewTokens", "Outcome",
-    "Owner", "PendingAuthorization", "Reason", "Revocation", "Secret", "Settings", "State",
-    "Status", "TokenAnswer", "check_name", "check_text", "is_name", "scope_set",
+    "OwnedGrant", "Owner", "PendingAuthorization", "Reason", "Revocation", "Secret",
+    "SettingInForce", "Settings", "State", "Status", "TokenAnswer", "check_name", "check_text",
+    "is_name", "scope_set",
 ]  # fmt: skip

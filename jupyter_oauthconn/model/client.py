@@ -10,6 +10,9 @@ from uuid import UUID
 
 from .secret import Secret
 
+#: `managed_by` of what people change by hand.
+IN_DATABASE = "database"
+
 
 class AuthMethod(StrEnum):
     """How the client authenticates at the token endpoint (names of RFC 7591 §2)."""
@@ -51,6 +54,10 @@ class ClientRegistration:
         scope: what its connections may ask for, space-separated; empty: the entry's default.
         redirect_uris: exact strings, as registered at the provider.
         loopback_port: "any" for native apps (RFC 8252 §7.3), else None.
+        allowed_users, allowed_groups: who may use it beside administrators; `*` is everybody.
+        managed_by: "database", or the configuration file that it may only be changed in.
+        owner_id, owner: of a client that a user registered for herself alone; None: it is the
+            administrators'.
     """
 
     id: UUID
@@ -60,6 +67,7 @@ class ClientRegistration:
     provider: str
     client_id: str
     auth_method: AuthMethod
+    description: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict)
     issuer: str | None = None
     endpoints: Endpoints = field(default_factory=Endpoints)
@@ -73,7 +81,9 @@ class ClientRegistration:
     allowed_users: tuple[str, ...] = ()
     allowed_groups: tuple[str, ...] = ()
     enabled: bool = True
-    managed_by: str = "database"
+    managed_by: str = IN_DATABASE
+    owner_id: UUID | None = None
+    owner: str | None = None
     secrets: tuple[ClientSecretInfo, ...] = ()
     used_by: int = 0
     updated_at: datetime | None = None
@@ -82,16 +92,23 @@ class ClientRegistration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientDraft:
-    """What a person gives to register an OAuth client; None means "the catalog entry decides"."""
+    """What a person gives to register an OAuth client; None means "the catalog entry decides".
+
+    Attributes:
+        secret_reference: where the token service finds the client secret, in place of the secret
+            itself: `env:NAME`, `file:PATH` or `keyring:SERVICE/NAME`.
+    """
 
     name: str
     provider: str
     client_id: str
     title: str | None = None
+    description: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict)
     issuer: str | None = None
     endpoints: Endpoints = field(default_factory=Endpoints)
     client_secret: Secret | None = None
+    secret_reference: str | None = None
     auth_method: AuthMethod | None = None
     scope: str = ""
     authorization_parameters: Mapping[str, str] = field(default_factory=dict)
@@ -102,3 +119,35 @@ class ClientDraft:
     loopback_port: str | None = None
     allowed_users: tuple[str, ...] = ()
     allowed_groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionUse:
+    """A connection that uses an OAuth client; `sign_ins` of all the people who signed in there."""
+
+    owner: str
+    connection: str
+    sign_ins: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientUse:
+    """What an OAuth client carries, or the part of it that a change would end."""
+
+    connections: tuple[ConnectionUse, ...] = ()
+
+    @property
+    def sign_ins(self) -> int:
+        """How many sign-ins there are."""
+        return sum(one.sign_ins for one in self.connections)
+
+    def __str__(self) -> str:
+        """`2 connections (sales of ada, budget of grace) with 3 sign-ins`."""
+        names = ", ".join(f"{one.connection} of {one.owner}" for one in self.connections)
+        listed = f" ({names})" if names else ""
+        connections = _count(len(self.connections), "connection")
+        return f"{connections}{listed} with {_count(self.sign_ins, 'sign-in')}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

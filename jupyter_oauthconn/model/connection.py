@@ -102,7 +102,10 @@ class Connection:
         parameters: values of the catalog entry's variables that belong to connections (role …).
         scope: what it asks for, space-separated; empty: what the client allows.
         connector: how its data is reached; None: the entry's first handle.
-        mine: False for one that an administrator shared.
+        login_hint: the account that is meant, where a person has several (OpenID Connect Core
+            §3.1.2.1); empty: any.
+        mine: False for one that an administrator shared; `owner` is then her name, or the
+            configuration file that defines it.
     """
 
     id: UUID
@@ -114,9 +117,11 @@ class Connection:
     parameters: Mapping[str, str] = field(default_factory=dict)
     scope: str = ""
     connector: str | None = None
+    login_hint: str = ""
     shared_users: tuple[str, ...] = ()
     shared_groups: tuple[str, ...] = ()
     mine: bool = True
+    owner: str = ""
     updated_at: datetime | None = None
     status: Status | None = None
 
@@ -130,5 +135,6 @@ class ConnectionDraft:
     parameters: Mapping[str, str] = field(default_factory=dict)
     scope: str = ""
     connector: str | None = None
+    login_hint: str = ""
     shared_users: tuple[str, ...] = ()
     shared_groups: tuple[str, ...] = ()

@@ -31,6 +31,21 @@ class Event:
     request_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventFilter:
+    """Which events are wanted; None: all. `before`: only those with a smaller id."""
+
+    owner: str | None = None
+    kind: str | None = None
+    outcome: str | None = None
+    client: str | None = None
+    connection: str | None = None
+    before: int | None = None
+
+
+ALL_EVENTS = EventFilter()
+
+
 class Outcome(StrEnum):
     OK = "ok"
     FAILED = "failed"

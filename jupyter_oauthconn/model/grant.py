@@ -1,24 +1,53 @@
-"""A grant: what one owner allowed for one connection. A connection can be shared, this never."""
+"""Owners, and their grants: what one owner allowed for one connection. A connection can be shared,
+a grant never is."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from .connection import LastError
+from .connection import LastError, Status
 from .secret import Secret
 from .token import AccessToken
+
+#: On an access list: every user.
+EVERYBODY = "*"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
-    """A person as the token service knows her: the id never changes, the name may."""
+    """A person as the token service knows her: the id never changes, the name may.
+
+    Attributes:
+        groups: those that her host says she is in, for access lists.
+        administrator: she may use every OAuth client that administrators registered.
+    """
 
     id: UUID
     name: str
+    groups: frozenset[str] = frozenset()
+    administrator: bool = False
+
+    def is_among(self, users: Iterable[str], groups: Iterable[str]) -> bool:
+        """Whether an access list names her: by name, by a group, or as everybody (`*`)."""
+        return bool({self.name, EVERYBODY}.intersection(users) or self.groups.intersection(groups))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who asks for a change, and whether she does so as an administrator: one may use what
+    administrators may from a notebook, and still have to go to the page to change it."""
+
+    owner: Owner
+    administrator: bool = False
+
+    @property
+    def name(self) -> str:
+        """For the history."""
+        return self.owner.name
 
 
 class GrantState(StrEnum):
@@ -98,6 +127,17 @@ class Grant:
     failures: int
     not_before: datetime | None
     last_error: LastError | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnedGrant:
+    """A grant as an administrator sees it: whose, for what, how it stands; never a token."""
+
+    id: UUID
+    owner: str
+    connection: str
+    client: str
+    status: Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

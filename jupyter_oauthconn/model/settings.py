@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import Field, dataclass, fields, replace
+from dataclasses import Field, dataclass, field, fields, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
@@ -31,21 +32,28 @@ class Settings:
         home: folder of database and keys; None: `<jupyter data dir>/oauthconn`.
         database_url: SQLAlchemy URL; None: the SQLite file in `home`.
         client_management_enabled: may administrators register OAuth clients here.
+        allow_user_clients: may other people register some for themselves alone.
+        administrator_contact: whom people ask for an OAuth client, e.g. an address.
         public_url: address under which browsers reach the service.
         catalog_paths: folders with further provider entries (TOML).
+        config_files: TOML files of OAuth clients and connections, applied at the start.
         allowed_private_hosts: hosts in private networks that providers may live on.
         ca_bundle: PEM file of further certification authorities.
         proxy: HTTP proxy for calls to providers.
         authorization_lifetime: how long a sign-in may take.
         refresh_margin: how long before its end a token is renewed, at most.
         audit_retention: how long the history is kept.
+        origins: no setting: by name, where a value comes from that is no default.
     """
 
     home: str | None = None
     database_url: str | None = None
     client_management_enabled: bool = True
+    allow_user_clients: bool = False
+    administrator_contact: str | None = None
     public_url: str | None = None
     catalog_paths: tuple[str, ...] = ()
+    config_files: tuple[str, ...] = ()
     device_flow_enabled: bool = True
     interaction: Interaction = Interaction.AUTO
     allowed_private_hosts: tuple[str, ...] = ()
@@ -54,6 +62,7 @@ class Settings:
     authorization_lifetime: timedelta = timedelta(minutes=10)
     refresh_margin: timedelta = timedelta(minutes=5)
     audit_retention: timedelta = timedelta(days=90)
+    origins: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.public_url is not None and not _is_public(self.public_url):
@@ -75,13 +84,12 @@ class Settings:
         Raises:
             InvalidParameterError: a value cannot be read; names the variable.
         """
-        variables = {one: PREFIX + one.name.upper() for one in fields(self)}
-        found: dict[str, Any] = {
-            one.name: _read(one, environ[variable], variable)
-            for one, variable in variables.items()
-            if environ.get(variable)
+        given = {
+            one.name: (environ[variable], variable)
+            for one in setting_fields()
+            if environ.get(variable := PREFIX + one.name.upper())
         }
-        return replace(self, **found)
+        return self._with(given)
 
     def configured(self, given: Mapping[str, object]) -> Settings:
         """These with those that a server's configuration gives, in its types or as text.
@@ -89,12 +97,96 @@ class Settings:
         Raises:
             InvalidParameterError: a value cannot be read; names the trait.
         """
+        return self._with({name: (value, f"OAuthConn.{name}") for name, value in given.items()})
+
+    def changed(self, stored: Mapping[str, str]) -> Settings:
+        """These with those that an administrator changed at run time, as texts; what configuration
+        or environment say wins.
+
+        Raises:
+            InvalidParameterError: a value cannot be read.
+        """
+        free = {one.name for one in self.in_force() if one.changeable}
+        return self._with(
+            {name: (value, CHANGED_HERE) for name, value in stored.items() if name in free}
+        )
+
+    def in_force(self) -> list[SettingInForce]:
+        """Each with its value as text, where that comes from, and whether it may be changed."""
+        listing = []
+        for one in setting_fields():
+            value = getattr(self, one.name)
+            origin = self.origins.get(one.name, DEFAULT if value == one.default else GIVEN)
+            free = one.name in CHANGEABLE and origin in {DEFAULT, CHANGED_HERE}
+            listing.append(
+                SettingInForce(name=one.name, value=_shown(value), origin=origin, changeable=free)
+            )
+        return listing
+
+    def _with(self, given: Mapping[str, tuple[object, str]]) -> Settings:
+        """Each value with the origin that errors name, too."""
+        by_name = {one.name: one for one in setting_fields()}
         found: dict[str, Any] = {
-            one.name: _read(one, given[one.name], f"OAuthConn.{one.name}")
-            for one in fields(self)
-            if one.name in given
+            name: _read(by_name[name], value, name if origin == CHANGED_HERE else origin)
+            for name, (value, origin) in given.items()
+            if name in by_name
         }
-        return replace(self, **found)
+        origins = {**self.origins, **{name: given[name][1] for name in found}}
+        return replace(self, **found, origins=origins)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingInForce:
+    """A setting as people read it.
+
+    Attributes:
+        value: as text, durations in seconds, without passwords; empty: nothing.
+        origin: `default`, the environment variable, the trait, or `administration page`.
+        changeable: an administrator may change it while the service runs.
+    """
+
+    name: str
+    value: str
+    origin: str
+    changeable: bool
+
+
+def setting_fields() -> list[Field[Any]]:
+    """The fields of `Settings` that are settings."""
+    return [one for one in fields(Settings) if one.name != "origins"]
+
+
+DEFAULT = "default"
+GIVEN = "the program that opened the service"
+CHANGED_HERE = "administration page"
+#: What may be changed while the service runs, in the order of a page; and what it says.
+CHANGEABLE: Mapping[str, str] = {
+    "client_management_enabled": "May administrators register and change OAuth clients here? "
+    "Switched off, everything that exists goes on.",
+    "allow_user_clients": "May other people register OAuth clients for themselves alone?",
+    "administrator_contact": "Whom people ask for an OAuth client: a name or an address.",
+    "device_flow_enabled": "May people sign in with a code on another device? Somebody could be "
+    "talked into entering another person's code.",
+    "authorization_lifetime": "How long a sign-in may take, in seconds.",
+    "refresh_margin": "How long before its end a token is renewed, at most, in seconds.",
+    "audit_retention": "How long the history is kept, in seconds.",
+}
+_PASSWORD = re.compile(r"(?<=://)[^/@]*@")
+
+
+def _shown(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case timedelta():
+            return f"{value.total_seconds():.15g}"
+        case tuple():
+            return ", ".join(map(str, value))
+        case _:
+            # addresses of databases and proxies may hold a user name and password
+            return _PASSWORD.sub("…@", str(value))
 
 
 def _read(setting: Field[Any], value: object, label: str) -> object:

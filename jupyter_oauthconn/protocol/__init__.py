@@ -17,6 +17,7 @@ from .authorization import (
     AuthorizationRequest,
     CallbackAnswer,
     authorization_request,
+    redirect_probe,
     validate_callback,
 )
 from .client_auth import ClientCredentials
@@ -41,7 +42,7 @@ __all__ = [
     "ClientCredentials", "DeviceCode", "DevicePoll", "HttpAnswer", "HttpRequest", "Identity",
     "ServerMetadata", "Transport", "authorization_request", "code_request", "device_request",
     "device_token_request", "discover", "fetch_keys", "identify", "keep_first",
-    "refresh_request", "revocation_request", "same_origin", "userinfo_request",
+    "redirect_probe", "refresh_request", "revocation_request", "same_origin", "userinfo_request",
     "validate_callback", "validate_device_answer", "validate_device_poll", "validate_id_token",
     "validate_revocation", "validate_token_answer", "validate_userinfo",
 ]  # fmt: skip

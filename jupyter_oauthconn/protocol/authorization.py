@@ -19,6 +19,7 @@ from jupyter_oauthconn.errors import (
 from jupyter_oauthconn.model import Secret
 
 from .answers import Fields, described, one_line, showable_code
+from .transport import HttpRequest
 
 #: What only this module may set.
 _OURS = frozenset(
@@ -95,6 +96,26 @@ def authorization_request(
         # never without PKCE, whatever becomes of the builder (RFC 9700 §2.1.1)
         raise ProviderProtocolError("The authorization request has no code challenge.")
     return AuthorizationRequest(url=Secret(url), state=state, code_verifier=verifier, nonce=nonce)
+
+
+def redirect_probe(*, endpoint: str, client_id: str, redirect_uri: str, scope: str) -> HttpRequest:
+    """The same request without anybody who could sign in: a server that takes the redirect URI
+    sends back to it at once, with an error (OpenID Connect Core §3.1.2.1, `prompt=none`).
+
+    It can lead to nothing: state and verifier are thrown away.
+
+    Raises:
+        InvalidParameterError: as `authorization_request`.
+    """
+    request = authorization_request(
+        endpoint=endpoint,
+        client_id=client_id,
+        redirect_uri=redirect_uri,
+        scope=scope,
+        extra={"prompt": "none"},
+        openid=True,
+    )
+    return HttpRequest(method="GET", url=request.url.reveal(), secrets=(request.state,))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

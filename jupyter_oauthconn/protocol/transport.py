@@ -137,6 +137,10 @@ class Transport:
         failure.__context__ = failure.__cause__ = None
         raise failure.with_traceback(None)
 
+    def trusted_authorities(self) -> int:
+        """How many certificates of authorities answers may be signed under."""
+        return self._context().cert_store_stats()["x509_ca"]
+
     def close(self) -> None:
         """No call starts after this; those under way run to their deadline."""
         self._closed = True

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
+from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import fields
 from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -19,7 +19,7 @@ from jupyter_oauthconn.broker.choice import data_home
 from jupyter_oauthconn.broker.running import ServiceFile, store_fingerprint
 from jupyter_oauthconn.errors import OAuthConnError
 from jupyter_oauthconn.model import Settings
-from jupyter_oauthconn.model.settings import PREFIX
+from jupyter_oauthconn.model.settings import DEFAULT, PREFIX, setting_fields
 
 from .announcement import Announcement, certificate, local_url
 from .host import ServerHost
@@ -29,11 +29,15 @@ if TYPE_CHECKING:
 
 #: Longer than a provider call may take, so that a refresh that was sent is also written.
 _STOP_SECONDS = 30.0
-#: JupyterLab's first page comes before libraries that it does not need; a request does not wait.
-_OPEN_AFTER_SECONDS = 1.0
+#: JupyterLab's first page comes before libraries that it does not need (opened after one second
+#: they made it 1.17 times as slow, 2026-11); a request for the service opens it at once.
+_OPEN_AFTER_SECONDS = 10.0
 #: May hold passwords, and kernels inherit the environment.
 _SECRET_SETTINGS = ("database_url", "proxy")
-_DEFAULTS = Settings(device_flow_enabled=False)
+_DEFAULTS = Settings(
+    device_flow_enabled=False,
+    origins={"device_flow_enabled": DEFAULT},  # a server's own default
+)
 
 
 class Setting(Any):
@@ -55,6 +59,17 @@ class Setting(Any):
                 return repr(value)
 
 
+def _take_secrets(config_files: Sequence[str]) -> dict[str, str]:
+    """The environment for the configuration files' references. Their secrets are taken out of the
+    process's own, which kernels inherit."""
+    from jupyter_oauthconn.service.declared.files import variables_of
+
+    environ = dict(os.environ)
+    for name in variables_of(config_files) if config_files else ():
+        os.environ.pop(name, None)
+    return environ
+
+
 class OAuthConn(ExtensionApp):
     """OAuth connections for the notebooks of this server.
 
@@ -71,12 +86,21 @@ class OAuthConn(ExtensionApp):
         help="The address under which browsers reach this server, with its base URL, e.g. "
         "https://jupyter.example.com/base/. None: the one in the browser's address bar."
     ).tag(config=True)
+    allow_user_clients = Setting(
+        help="May people who are no administrators register OAuth clients for themselves alone?"
+    ).tag(config=True)
+    administrator_contact = Setting(
+        help="Whom people ask for an OAuth client, e.g. a name or an address."
+    ).tag(config=True)
     database_url = Setting(
         help="SQLAlchemy URL of the database. None: the SQLite file oauthconn.db in `home`."
     ).tag(config=True)
     catalog_paths = Setting([], help="Folders with further provider entries (TOML files).").tag(
         config=True
     )
+    config_files = Setting(
+        [], help="TOML files of OAuth clients and connections, applied when the server starts."
+    ).tag(config=True)
     device_flow_enabled = Setting(
         help="May people sign in with a code on another device? Somebody could be talked into "
         "entering another person's code."
@@ -114,7 +138,14 @@ class OAuthConn(ExtensionApp):
         home = data_home(settings)
         self._fingerprint = store_fingerprint(home, settings.database_url)
         mount = f"{self.serverapp.base_url}oauthconn/"
-        self.host = ServerHost(settings, home, mount, problem=problem, report=self._report)
+        self.host = ServerHost(
+            settings,
+            home,
+            mount,
+            problem=problem,
+            environ=_take_secrets(settings.config_files),
+            report=self._report,
+        )
         self.announcement = Announcement(Path(self.serverapp.runtime_dir))
         self.serverapp.web_app.add_handlers(".*$", self._rules())  # type: ignore[no-untyped-call]
         # the first thing in the running loop: the port is final, and no request has come yet.
@@ -134,7 +165,7 @@ class OAuthConn(ExtensionApp):
         finally:
             for name in _SECRET_SETTINGS:
                 os.environ.pop(PREFIX + name.upper(), None)
-        names = [one.name for one in fields(Settings) if self.has_trait(one.name)]
+        names = [one.name for one in setting_fields() if self.has_trait(one.name)]
         return found.configured(
             {name: value for name in names if (value := getattr(self, name)) not in (None, [])}
         )

@@ -6,7 +6,7 @@ import asyncio
 import hmac
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
@@ -36,6 +36,7 @@ class ServerHost:
     Args:
         home: folder of database and keys.
         mount: see `Host`.
+        environ: where references to secrets in configuration files look.
         problem: why there can be no token service, e.g. a setting that cannot be read.
         resolve: whose everything is. Never Jupyter's current user: with its token each request is
             a new anonymous one.
@@ -53,6 +54,7 @@ class ServerHost:
         mount: str,
         *,
         problem: OAuthConnError | None = None,
+        environ: Mapping[str, str] | None = None,
         resolve: OwnerResolver | None = None,
         report: Callable[[Future[None]], None],
     ) -> None:
@@ -64,6 +66,7 @@ class ServerHost:
         self._settings = settings
         self._home = home
         self._problem = problem
+        self._environ = environ
         self._resolve = resolve
         self._report = report
         self._credential_hash = b""
@@ -74,13 +77,14 @@ class ServerHost:
 
     # --- for `web`
 
-    def broker(self, owner: Owner) -> OwnedBroker:
+    def broker(self, owner: Owner, *, administrator: bool) -> OwnedBroker:
+        """The same for every caller: the server's one owner is its administrator."""
         from jupyter_oauthconn.broker.hosted_flows import HostedFlows
         from jupyter_oauthconn.broker.owned import OwnedBroker
 
         with self._lock:
             if owner.id not in self._brokers:
-                flows = HostedFlows(self.service, owner.id, self.public_mount)
+                flows = HostedFlows(self.service, owner, self.public_mount)
                 self._brokers[owner.id] = OwnedBroker(self.service, owner, flows)
             return self._brokers[owner.id]
 
@@ -168,7 +172,9 @@ class ServerHost:
         if self._problem is not None:
             raise _not_started(self._problem)
         try:
-            service = TokenService.open(self._settings, self._home, mount_path=self.mount)
+            service = TokenService.open(
+                self._settings, self._home, mount_path=self.mount, environ=self._environ
+            )
             self.owner = (self._resolve or system_owner)(service)
         except OAuthConnError as error:
             raise _not_started(error) from None

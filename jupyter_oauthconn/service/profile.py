@@ -119,23 +119,15 @@ class Profiles:
         """The connection's OAuth client. Raises `InvalidConnectionError` when it is gone."""
         client = self._store.registry.client(connection.client)
         if client is None:
-            raise _client_is_gone(connection)
+            raise client_is_gone(connection)
         return client
 
     def enabled_client_of(self, connection: Connection) -> ClientRegistration:
         """Raises `NotAllowedError` (client_disabled) when an administrator switched it off."""
         client = self.client_of(connection)
         if not client.enabled:
-            raise _client_is_disabled(connection)
+            raise client_is_disabled(client.name)
         return client
-
-    def check_enabled(self, connection: Connection) -> None:
-        """As `enabled_client_of`, at the price of one short question: for every token."""
-        enabled = self._store.registry.is_client_enabled(connection.client)
-        if enabled is None:
-            raise _client_is_gone(connection)
-        if not enabled:
-            raise _client_is_disabled(connection)
 
     def of(self, connection: Connection) -> Profile:
         """The profile of a connection; may ask the issuer for its metadata."""
@@ -171,8 +163,9 @@ class Profiles:
             )
         secrets = self._store.registry.client_secrets(client.id)
         if not secrets:
+            ended = "no live" if client.secrets else "no"
             raise InvalidConnectionError(
-                f"The OAuth client {client.name!r} has no client secret.",
+                f"The OAuth client {client.name!r} has {ended} client secret.",
                 hint=f"Set it: `jupyter oauthconn clients add-secret {client.name} "
                 "--secret-stdin`.",
             )
@@ -241,7 +234,7 @@ def requested_scope(
     return " ".join(dict.fromkeys([*asked, *added]))
 
 
-def _client_is_gone(connection: Connection) -> InvalidConnectionError:
+def client_is_gone(connection: Connection) -> InvalidConnectionError:
     return InvalidConnectionError(
         f"The OAuth client {connection.client!r} of connection {connection.name!r} no longer "
         "exists.",
@@ -249,11 +242,11 @@ def _client_is_gone(connection: Connection) -> InvalidConnectionError:
     )
 
 
-def _client_is_disabled(connection: Connection) -> NotAllowedError:
+def client_is_disabled(client: str) -> NotAllowedError:
     return NotAllowedError(
-        f"The OAuth client {connection.client!r} was switched off by an administrator.",
+        f"The OAuth client {client!r} was switched off by an administrator.",
         hint="Nothing is lost: it goes on when the client is enabled again "
-        f"(`%oauthclient enable {connection.client}`).",
+        f"(`%oauthclient enable {client}`).",
         code="client_disabled",
     )
 
@@ -268,7 +261,12 @@ def _first(preferred: Endpoints, other: Endpoints) -> Endpoints:
 
 
 def _typed(client: ClientRegistration, entry: ProviderEntry) -> tuple[str, ...]:
-    """The issuer and endpoints that the client's own fields or parameters name."""
+    """The issuer and endpoints that the client's own fields or parameters name.
+
+    What a user typed is judged like what a provider says: it may be in no private network.
+    """
+    if client.owner_id is not None:
+        return ()
     addresses = [client.issuer, *(getattr(client.endpoints, one) for one in Endpoints.__slots__)]
     if client.parameters:
         addresses.append(resolve_issuer(entry, client.parameters))

@@ -28,11 +28,20 @@ def status_of(
     grant: Grant | None,
     *,
     pending: bool,
+    allowed: bool,
     now: datetime,
 ) -> Status:
-    """The status; needs no provider. `client` or `entry` None: it is gone."""
-    state, reason = _state(client, grant, pending, now)
-    step = _next_step(state, connection, grant, reason)
+    """The status; needs no provider. `client` or `entry` None: it is gone; `allowed`: the owner may
+    use the client."""
+    if client is not None and not allowed:
+        state, reason = State.CLIENT_DISABLED, None
+        step = (
+            f"Ask an administrator to put you on the access list of the OAuth client "
+            f"{connection.client!r}."
+        )
+    else:
+        state, reason = _state(client, grant, pending, now)
+        step = _next_step(state, connection, grant, reason)
     if grant is None:
         return Status(state=state, next_step=step, reason=reason)
     missing = scope_set(grant.requested_scope) - scope_set(grant.token.scope)

@@ -24,18 +24,19 @@ from jupyter_oauthconn.model import (
 from jupyter_oauthconn.storage import Store
 
 from .history import record
-from .profile import Profiles
 from .refresh import Refresher, client_refused, reauthorization_required
 
 _log = logging.getLogger(__name__)
 
 
 class Tokens:
-    """Hands out access tokens. Thread-safe."""
+    """Hands out access tokens of connections that their owner may use (`Connections.usable`).
 
-    def __init__(self, store: Store, profiles: Profiles, refresher: Refresher) -> None:
+    Thread-safe.
+    """
+
+    def __init__(self, store: Store, refresher: Refresher) -> None:
         self._store = store
-        self._profiles = profiles
         self._refresher = refresher
         self._released: dict[UUID, int] = {}
 
@@ -96,9 +97,10 @@ class Tokens:
         return _endurance(grant, self._store.now() + lasts)
 
     def _grant(self, owner_id: UUID, connection: Connection) -> Grant:
-        """A grant that may be used, if perhaps after a refresh. Raises `InteractionRequiredError`,
-        `NotAllowedError`."""
-        self._profiles.check_enabled(connection)
+        """A grant that may be used, if perhaps after a refresh.
+
+        Raises `InteractionRequiredError`.
+        """
         grant = self._store.grants.read(owner_id, connection.id)
         if grant is None:
             raise _consent_required(connection)

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import sqlalchemy as sa
 
 from jupyter_oauthconn.errors import StorageError
 
 from .files import make_private_file, make_private_folder
 from .migrations import current_revision
-from .sealing import key_id_of
 from .store import Store
-from .tables import metadata
 
 _KEYS_APART = (
     "The keys ({keys}) are not in it: save them somewhere else, because whoever has both can read "
@@ -84,24 +79,14 @@ def check(store: Store) -> Findings:
             lost = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
             problems += [f"A row of {one[0]} belongs to no row of {one[2]}." for one in lost]
         revision = current_revision(connection)
-        counts = _count_by_key(connection)
+    counts = store.values_by_key()
     problems += store.check_keys()
     problems += [
         f"{count} values need the key {key_id!r}, which is missing."
         for key_id, count in counts.items()
         if key_id not in store.keys.ids
     ]
-    return Findings(revision, dict(counts), tuple(problems))
-
-
-def _count_by_key(connection: sa.Connection) -> Counter[str]:
-    counts: Counter[str] = Counter()
-    for table in metadata.sorted_tables:
-        for column in table.c:
-            if column.name.endswith("_sealed"):
-                values = connection.execute(sa.select(column).where(column.is_not(None)))
-                counts.update(key_id_of(value) for value in values.scalars())
-    return counts
+    return Findings(revision, counts, tuple(problems))
 
 
 def _problem_of(path: Path) -> str:

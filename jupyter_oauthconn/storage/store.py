@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -16,11 +18,20 @@ from .authorizations import Authorizations
 from .database import Database
 from .files import keep_private
 from .grants import Grants, clear_spool
-from .journal import Journal
-from .migrations import migrate
+from .journal import Journal, StoredSettings
+from .migrations import current_revision, migrate
 from .registry import Owners, Registry
 from .sealing import KeyRing, Place, Sealer, key_id_of, missing_key, wrong_key
-from .tables import authorizations, client_secrets, grants, key_sentinels
+from .tables import authorizations, client_secrets, grants, key_sentinels, metadata
+
+
+class KeyUse(NamedTuple):
+    """A key of the ring, by its id."""
+
+    id: str
+    active: bool
+    values: int
+
 
 _SENTINEL = Secret("jupyter-oauthconn")
 _NOBODY = UUID(int=0)
@@ -30,7 +41,7 @@ class Store:
     """Everything that a token service keeps. Thread-safe; a forked child calls `after_fork`.
 
     Attributes:
-        owners, registry, grants, authorizations, journal: its parts.
+        owners, registry, grants, authorizations, journal, settings: its parts.
         notes: sentences for the doctor, e.g. about a network file system.
     """
 
@@ -44,6 +55,7 @@ class Store:
         self.grants = Grants(database, self.sealer, home / "spool")
         self.authorizations = Authorizations(database, self.sealer)
         self.journal = Journal(database)
+        self.settings = StoredSettings(database)
         self.notes = database.notes
 
     @classmethod
@@ -82,6 +94,27 @@ class Store:
     def now(self) -> datetime:
         """The store's time, aware UTC."""
         return self.database.now()
+
+    def revision(self) -> str | None:
+        """Of its tables."""
+        with self.database.reading() as connection:
+            return current_revision(connection)
+
+    def key_uses(self) -> list[KeyUse]:
+        """The keys, the oldest first, and how many stored values need each."""
+        counts = self.values_by_key()
+        return [KeyUse(one, one == self.keys.active, counts.get(one, 0)) for one in self.keys.ids]
+
+    def values_by_key(self) -> dict[str, int]:
+        """How many stored values need each key, also one that is missing."""
+        counts: Counter[str] = Counter()
+        with self.database.reading() as connection:
+            for table in metadata.sorted_tables:
+                for column in table.c:
+                    if column.name.endswith("_sealed"):
+                        values = connection.execute(sa.select(column).where(column.is_not(None)))
+                        counts.update(key_id_of(value) for value in values.scalars())
+        return dict(counts)
 
     def check_keys(self) -> list[str]:
         """A sentence for each key of the database that the key file does not have, or has wrongly.

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator
 
 #: Alembic's revision that these tables have.
-HEAD = "0001"
+HEAD = "0002"
 #: Oldest version of the package that reads a database of this revision; additions do not raise it.
 READABLE_FROM = "0.1.0"
 
@@ -76,6 +76,10 @@ def _text(name: str) -> sa.Column[Any]:
     return sa.Column(name, sa.Text, nullable=False)
 
 
+def _text_or_empty(name: str) -> sa.Column[Any]:
+    return sa.Column(name, sa.Text, nullable=False, server_default="")
+
+
 def _maybe(name: str) -> sa.Column[Any]:
     return sa.Column(name, sa.Text)
 
@@ -140,6 +144,7 @@ clients = sa.Table(
     _number("version"),
     sa.Column("name", sa.Text, nullable=False, unique=True),
     _text("title"),
+    _text_or_empty("description"),
     _text("provider"),
     _text("client_id"),
     _text("auth_method"),
@@ -157,6 +162,8 @@ clients = sa.Table(
     _strings("allowed_groups"),
     sa.Column("enabled", sa.Boolean, nullable=False),
     _text("managed_by"),
+    # of a client that a user registered for herself; without a foreign key, see the migration
+    sa.Column("owner_id", sa.Uuid),
     _at("updated_at"),
     _text("updated_by"),
 )
@@ -185,6 +192,7 @@ connections = sa.Table(
     _json("parameters"),
     _text("scope"),
     _maybe("connector"),
+    _text_or_empty("login_hint"),
     _strings("shared_users"),
     _strings("shared_groups"),
     _at("updated_at"),

@@ -14,6 +14,7 @@ from uuid import UUID
 from jupyter_server.auth.decorator import allow_unauthenticated
 from tornado.web import HTTPError, RequestHandler
 
+from jupyter_oauthconn import wire
 from jupyter_oauthconn.errors import NotAllowedError
 from jupyter_oauthconn.model import Owner
 
@@ -33,6 +34,8 @@ Rule = tuple[str, type[RequestHandler], dict[str, Any]]
 _LONGEST_WAIT_SECONDS = 25.0
 _POLL_SECONDS = 0.2
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+#: Of what is no member of these the service says that it cannot be changed, and what to do instead.
+_EDITS = frozenset({wire.ClientChanges, wire.ConnectionChanges})
 _NOBODY = Caller(owner=Owner(id=UUID(int=0), name=""), kind=ANYONE, administrator=False)
 
 
@@ -91,9 +94,8 @@ class ApiHandler(JsonHandler, PersonHandler):
             caller=caller,
             path=path,
             query=read_query(route.query, self.request.query_arguments),
-            # the service names what cannot be changed, and says what to do instead
             body=read_body(
-                self.request.body, content_type, route.body, also_unknown=route.method == "PATCH"
+                self.request.body, content_type, route.body, also_unknown=route.body in _EDITS
             ),
         )
         self.answer(await self._answer_of(route, call), route.status)

@@ -42,8 +42,12 @@ class Host(Protocol):
     #: "server" or "hub"
     where: str
 
-    def broker(self, owner: Owner) -> TokenServiceBroker:
-        """The verbs for one owner; the same object at every call."""
+    def broker(self, owner: Owner, *, administrator: bool) -> TokenServiceBroker:
+        """The verbs for one owner.
+
+        Args:
+            administrator: the caller may do what administrators may.
+        """
         ...
 
     def kernel_caller(self, authorization: str) -> Caller | None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
 
-from tornado.web import HTTPError, RequestHandler, decode_signed_value
+from tornado.web import HTTPError, RequestHandler
 
 from jupyter_oauthconn.broker import pages
 from jupyter_oauthconn.errors import (
@@ -29,8 +29,8 @@ from jupyter_oauthconn.errors import (
 )
 from jupyter_oauthconn.model import Authorization, Flow, Owner
 
-from .answers import GuardedHandler
 from .host import Host, Kind, PersonHandler
+from .page_handler import FormPageHandler, PageHandler
 from .problems import STATUS
 from .threads import asking
 
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 Rule = tuple[str, type[RequestHandler], dict[str, Any]]
 
 _LONGEST_QUERY = 8 * 1024
-_PAGE_KEY = "page_key"
 
 
 def page_handlers(host: Host, person: type[PersonHandler]) -> list[Rule]:
@@ -66,7 +65,7 @@ class MountedSite:
     """The pages of one request's person; a `visits.Site`."""
 
     service: TokenService
-    owner_id: UUID
+    owner: Owner
     owner_name: str | None
     mount: str
     origin: str
@@ -95,24 +94,8 @@ class MountedSite:
         return f"{self.mount}connect/{connection}"
 
 
-class PageHandler(GuardedHandler, PersonHandler):
-    """A page; stands before the host's handler, which knows the people."""
-
-    def set_default_headers(self) -> None:
-        super().set_default_headers()
-        # instead of Jupyter's, whose policy lets its own pages frame it
-        for name, value in pages.HEADERS.items():
-            self.set_header(name, value)
-
-    async def prepare(self) -> None:
-        self.refuse_credential_in_address()
-        prepared = super().prepare()
-        if prepared is not None:
-            await prepared
-
-    def show(self, page: str, status: int = HTTPStatus.OK) -> None:
-        self.set_status(status)
-        self.finish(page)
+class SignInPageHandler(PageHandler):
+    """A page of a sign-in."""
 
     def send(self, answer: Answer) -> None:
         from jupyter_oauthconn.broker.visits import Inside, Shown, flow_cookie
@@ -140,7 +123,7 @@ class PageHandler(GuardedHandler, PersonHandler):
 
         site = MountedSite(
             service=self.host.service,
-            owner_id=owner.id,
+            owner=owner,
             owner_name=owner.name,
             mount=self.host.mount,
             origin=self._origin,
@@ -157,7 +140,7 @@ class PageHandler(GuardedHandler, PersonHandler):
         return self.host.origin(self)
 
 
-class ConnectHandler(PageHandler):
+class ConnectHandler(SignInPageHandler, FormPageHandler):
     """What waits for a connection, its button, and how a sign-in ended."""
 
     SUPPORTED_METHODS = ("GET", "POST")
@@ -172,7 +155,7 @@ class ConnectHandler(PageHandler):
                 self.go_to_login()
                 return
             owner = await self.callback_owner()
-        visit = self.visit(owner, {"_xsrf": self._xsrf_token_text, **self._page_key(name)})
+        visit = self.visit(owner, self.form_fields(name))
         see = (
             partial(visit.see_connection, name) if outcome is None else partial(visit.see, outcome)
         )
@@ -181,14 +164,14 @@ class ConnectHandler(PageHandler):
     async def post(self, name: str) -> None:
         """The buttons."""
         self.refuse_other_sites()
-        self._refuse_unseen(name)
+        self.refuse_unseen(name)
         owner = await self._person()
         visit = self.visit(owner)
         pressed = self.get_body_argument("do", "")
         shown = _id(self.get_body_argument("shown", None))
         act: Callable[[], Answer]
         if pressed in {"authenticate", "again"}:
-            broker = self.host.broker(owner)
+            broker = self.host.broker(owner, administrator=False)
             act = partial(
                 visit.begin,
                 name,
@@ -201,11 +184,6 @@ class ConnectHandler(PageHandler):
         else:
             raise HTTPError(HTTPStatus.BAD_REQUEST)
         self.send(await asking(act))
-
-    def show(self, page: str, status: int = HTTPStatus.OK) -> None:
-        # without a referrer a form posts the origin "null", which Jupyter refuses
-        self.set_header("Referrer-Policy", "same-origin")
-        super().show(page, status)
 
     async def _person(self) -> Owner:
         """Raises `NotSignedInError`, `NotAllowedError`."""
@@ -224,29 +202,8 @@ class ConnectHandler(PageHandler):
             return await asking(partial(self.visit(owner).may_see, id))
         return False
 
-    def _page_key(self, name: str) -> dict[str, str]:
-        """Comes back with the buttons of a page that a person sees: a script in a notebook's
-        output has her session too, but only ever gets the page into a request or a frame."""
-        if self.request.headers.get("Sec-Fetch-Dest") != "document":
-            return {}
-        return {_PAGE_KEY: self.create_signed_value(_PAGE_KEY, name).decode()}
 
-    def _refuse_unseen(self, name: str) -> None:
-        """Raises `HTTPError`: no person has pressed the button of a page."""
-        if "Sec-Fetch-Dest" not in self.request.headers:
-            return  # browsers send it on https and on loopback only
-        key = self.get_body_argument(_PAGE_KEY, "")
-        secret = self.application.settings["cookie_secret"]
-        if decode_signed_value(secret, _PAGE_KEY, key, max_age_days=1) != name.encode():
-            raise HTTPError(HTTPStatus.FORBIDDEN)
-
-    @property
-    def _xsrf_token_text(self) -> str:
-        token = self.xsrf_token
-        return token.decode() if isinstance(token, bytes) else token
-
-
-class CallbackHandler(PageHandler):
+class CallbackHandler(SignInPageHandler):
     """Where a provider sends the browser back to (RFC 6749 §4.1.2). Never ends at its own address,
     which holds the code, and never at a login page, whose address would."""
 
@@ -270,7 +227,7 @@ class CallbackHandler(PageHandler):
         self.redirect(address, status=HTTPStatus.SEE_OTHER)
 
 
-class RefusedHandler(PageHandler):
+class RefusedHandler(SignInPageHandler):
     """Why an answer led to no sign-in: fixed texts, for anybody."""
 
     SUPPORTED_METHODS = ("GET",)

@@ -13,11 +13,14 @@ from .shapes import (
     Authorization,
     Check,
     Client,
+    ClientUse,
     Connection,
     Endurance,
     Event,
+    Grant,
     Origin,
     Revocation,
+    Setting,
     Status,
     Token,
 )
@@ -32,6 +35,30 @@ def client_json(client: model.ClientRegistration) -> Client:
 
 def read_client(body: Client) -> model.ClientRegistration:
     return value_of(model.ClientRegistration, body, id=NO_ID)
+
+
+def client_use_json(use: model.ClientUse) -> ClientUse:
+    return cast(ClientUse, body_of(use))
+
+
+def read_client_use(body: ClientUse) -> model.ClientUse:
+    return value_of(model.ClientUse, body)
+
+
+def grant_json(grant: model.OwnedGrant) -> Grant:
+    return cast(Grant, body_of(grant))
+
+
+def read_grant(body: Grant) -> model.OwnedGrant:
+    return value_of(model.OwnedGrant, body)
+
+
+def setting_json(setting: model.SettingInForce) -> Setting:
+    return cast(Setting, body_of(setting))
+
+
+def read_setting(body: Setting) -> model.SettingInForce:
+    return value_of(model.SettingInForce, body)
 
 
 def status_json(status: model.Status) -> Status:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar, cast
 
 from jupyter_oauthconn import model
 
-from . import shapes
-from .walk import hints, plain, typed
+from . import requests
+from .walk import hints, plain, rfc3339, typed
 
 _SECONDS = "_seconds"
 _SHARED = {"users": "shared_users", "groups": "shared_groups"}
@@ -24,58 +24,85 @@ _PARAMETERS = Mapping[str, str | None]
 _Draft = TypeVar("_Draft", model.ClientDraft, model.ConnectionDraft)
 
 
-def client_draft_json(draft: model.ClientDraft) -> shapes.ClientDraft:
+def client_draft_json(draft: model.ClientDraft) -> requests.ClientDraft:
     """With the client secret: the one way in which it travels is to the service."""
     body = _given(draft)
     if draft.client_secret is not None:
         body["client_secret"] = draft.client_secret.reveal()
-    return cast(shapes.ClientDraft, body)
+    return cast(requests.ClientDraft, body)
 
 
-def read_client_draft(body: shapes.ClientDraft) -> model.ClientDraft:
+def read_client_draft(body: requests.ClientDraft) -> model.ClientDraft:
     members = _members(body)
     secret = typed(str | None, members.pop("client_secret", None))
     return _draft(
         model.ClientDraft,
         members,
-        shapes.ClientDraft,
+        requests.ClientDraft,
         client_secret=None if secret is None else model.Secret(secret),
     )
 
 
-def connection_draft_json(draft: model.ConnectionDraft) -> shapes.ConnectionDraft:
-    return cast(shapes.ConnectionDraft, _share(_given(draft)))
+def client_secret_json(
+    secret: model.Secret | None, reference: str | None, ends_at: datetime | None
+) -> requests.ClientSecret:
+    """With the client secret: the one way in which it travels is to the service."""
+    given = {
+        "client_secret": None if secret is None else secret.reveal(),
+        "secret_reference": reference,
+        "ends_at": None if ends_at is None else rfc3339(ends_at),
+    }
+    return cast(
+        requests.ClientSecret, {name: one for name, one in given.items() if one is not None}
+    )
 
 
-def read_connection_draft(body: shapes.ConnectionDraft) -> model.ConnectionDraft:
+def read_client_secret(
+    body: requests.ClientSecret,
+) -> tuple[model.Secret | None, str | None, datetime | None]:
+    """The secret, its reference, and its end."""
+    members = _members(body)
+    secret = typed(str | None, members.get("client_secret"))
+    return (
+        None if secret is None else model.Secret(secret),
+        typed(str | None, members.get("secret_reference")),
+        typed(datetime | None, members.get("ends_at")),
+    )
+
+
+def connection_draft_json(draft: model.ConnectionDraft) -> requests.ConnectionDraft:
+    return cast(requests.ConnectionDraft, _share(_given(draft)))
+
+
+def read_connection_draft(body: requests.ConnectionDraft) -> model.ConnectionDraft:
     members = _members(body)
     shared = _shared(members)
-    return _draft(model.ConnectionDraft, members, shapes.ConnectionDraft, **shared)
+    return _draft(model.ConnectionDraft, members, requests.ConnectionDraft, **shared)
 
 
-def client_changes_json(changes: Mapping[str, Any], version: int | None) -> shapes.ClientChanges:
+def client_changes_json(changes: Mapping[str, Any], version: int | None) -> requests.ClientChanges:
     """`changes` as `Registry.edit_client` takes them."""
-    return cast(shapes.ClientChanges, _changes_json(changes, shapes.ClientChanges, version))
+    return cast(requests.ClientChanges, _changes_json(changes, requests.ClientChanges, version))
 
 
-def read_client_changes(body: shapes.ClientChanges) -> tuple[dict[str, Any], int | None]:
+def read_client_changes(body: requests.ClientChanges) -> tuple[dict[str, Any], int | None]:
     """The changes, and the version that they are meant for."""
-    return _read_changes(_members(body), model.ClientRegistration, shapes.ClientChanges)
+    return _read_changes(_members(body), model.ClientRegistration, requests.ClientChanges)
 
 
 def connection_changes_json(
     changes: Mapping[str, Any], version: int | None
-) -> shapes.ConnectionChanges:
+) -> requests.ConnectionChanges:
     """`changes` as `Registry.edit_connection` takes them."""
-    body = _changes_json(_share(changes), shapes.ConnectionChanges, version)
-    return cast(shapes.ConnectionChanges, body)
+    body = _changes_json(_share(changes), requests.ConnectionChanges, version)
+    return cast(requests.ConnectionChanges, body)
 
 
-def read_connection_changes(body: shapes.ConnectionChanges) -> tuple[dict[str, Any], int | None]:
+def read_connection_changes(body: requests.ConnectionChanges) -> tuple[dict[str, Any], int | None]:
     """The changes, and the version that they are meant for."""
     members = _members(body)
     shared = _shared(members)
-    changes, version = _read_changes(members, model.Connection, shapes.ConnectionChanges)
+    changes, version = _read_changes(members, model.Connection, requests.ConnectionChanges)
     return changes | shared, version
 
 

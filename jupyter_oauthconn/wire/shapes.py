@@ -1,6 +1,6 @@
 """The JSON bodies as `TypedDict`s. What a shape does not name never leaves.
 
-The names of answers are those of the model; what a route is asked with is at the end.
+The names are those of the model; what a route is asked with is in `requests`.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ class Client(TypedDict):
     name: str
     version: int
     title: str
+    description: str
     provider: str
     parameters: dict[str, str]
     issuer: str | None
@@ -46,9 +47,28 @@ class Client(TypedDict):
     allowed_groups: list[str]
     enabled: bool
     managed_by: str
+    owner: str | None
     used_by: int
     updated_at: str | None
     updated_by: str
+
+
+class ConnectionUse(TypedDict):
+    owner: str
+    connection: str
+    sign_ins: int
+
+
+class ClientUse(TypedDict):
+    """What an OAuth client carries, or the part of it that a change would end."""
+
+    connections: list[ConnectionUse]
+
+
+class ClientRequest(TypedDict):
+    """A message to an administrator."""
+
+    text: str
 
 
 class LastError(TypedDict):
@@ -84,8 +104,10 @@ class Connection(TypedDict):
     parameters: dict[str, str]
     scope: str
     connector: str | None
+    login_hint: str
     shared_with: SharedWith
     mine: bool
+    owner: str
     updated_at: str | None
     status: Status | None
 
@@ -229,6 +251,7 @@ class Provider(TypedDict):
     scopes: Scopes
     auth_methods: list[str]
     authorization_parameters: dict[str, str]
+    account_prompt: str | None
     token_answer: TokenAnswerRules
     refresh: RefreshRules
     loopback_hosts: list[str]
@@ -264,107 +287,18 @@ class Grant(TypedDict):
     status: Status
 
 
-class EndpointsDraft(TypedDict, total=False):
-    authorization: str | None
-    token: str | None
-    refresh: str | None
-    revocation: str | None
-    introspection: str | None
-    device_authorization: str | None
-
-
-class ClientDraft(TypedDict):
-    """`client_secret` is never read back. What is absent the catalog entry decides."""
+class Setting(TypedDict):
+    """`value` as text, durations in seconds; `origin` says where it comes from."""
 
     name: str
-    provider: str
-    client_id: str
-    title: NotRequired[str | None]
-    parameters: NotRequired[dict[str, str]]
-    issuer: NotRequired[str | None]
-    endpoints: NotRequired[EndpointsDraft]
-    client_secret: NotRequired[str | None]
-    auth_method: NotRequired[str | None]
-    scope: NotRequired[str]
-    authorization_parameters: NotRequired[dict[str, str]]
-    access_token_lifetime_seconds: NotRequired[float | None]
-    refresh_token_lifetime_seconds: NotRequired[float | None]
-    inactivity_seconds: NotRequired[float | None]
-    redirect_uris: NotRequired[list[str]]
-    loopback_port: NotRequired[str | None]
-    allowed_users: NotRequired[list[str]]
-    allowed_groups: NotRequired[list[str]]
+    value: str
+    origin: str
+    changeable: bool
 
 
-class ClientChanges(TypedDict, total=False):
-    """What is absent stays; a parameter that is null is taken away. `version` absent: of whatever
-    is stored."""
+class Key(TypedDict):
+    """`values`: how many stored values need it."""
 
-    version: int | None
-    title: str
-    client_id: str
-    parameters: dict[str, str | None]
-    issuer: str | None
-    endpoints: EndpointsDraft
-    auth_method: str
-    scope: str
-    authorization_parameters: dict[str, str]
-    access_token_lifetime_seconds: float | None
-    refresh_token_lifetime_seconds: float | None
-    inactivity_seconds: float | None
-    redirect_uris: list[str]
-    loopback_port: str | None
-    allowed_users: list[str]
-    allowed_groups: list[str]
-    enabled: bool
-
-
-class ClientSecret(TypedDict):
-    """Never read back."""
-
-    client_secret: str
-
-
-class SharedWithDraft(TypedDict, total=False):
-    users: list[str]
-    groups: list[str]
-
-
-class ConnectionDraft(TypedDict):
-    name: str
-    client: str
-    parameters: NotRequired[dict[str, str]]
-    scope: NotRequired[str]
-    connector: NotRequired[str | None]
-    shared_with: NotRequired[SharedWithDraft]
-
-
-class ConnectionChanges(TypedDict, total=False):
-    """As `ClientChanges`."""
-
-    version: int | None
-    client: str
-    parameters: dict[str, str | None]
-    scope: str
-    connector: str | None
-    shared_with: SharedWithDraft
-
-
-class TokenRequest(TypedDict, total=False):
-    """`interactive` absent means true: a person who must act finds the sign-in started."""
-
-    min_validity_seconds: float
-    exact: bool
-    rejected_generation: int | None
-    interactive: bool
-
-
-class AuthorizationRequest(TypedDict, total=False):
-    """`again` absent: nothing is started where there is a sign-in that serves."""
-
-    flow: str | None
-    again: bool
-
-
-class EnsureRequest(TypedDict):
-    for_seconds: float
+    id: str
+    active: bool
+    values: int

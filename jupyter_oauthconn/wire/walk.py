@@ -28,6 +28,8 @@ SHAPES: dict[type, type] = {
     model.Endurance: shapes.Endurance, model.ClientRegistration: shapes.Client,
     model.LastError: shapes.LastError, model.Status: shapes.Status,
     model.Connection: shapes.Connection, model.Authorization: shapes.Authorization,
+    model.ConnectionUse: shapes.ConnectionUse, model.ClientUse: shapes.ClientUse,
+    model.OwnedGrant: shapes.Grant, model.SettingInForce: shapes.Setting,
     model.Event: shapes.Event, model.Check: shapes.Check, model.Revocation: shapes.Revocation,
 }  # fmt: skip
 _SECONDS = "_seconds"

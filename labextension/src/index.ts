@@ -2,6 +2,8 @@ import type {
   JupyterFrontEnd,
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
+import { ICommandPalette } from '@jupyterlab/apputils';
+import { URLExt } from '@jupyterlab/coreutils';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
@@ -35,4 +37,35 @@ const card: JupyterFrontEndPlugin<void> = {
   }
 };
 
-export default card;
+/** Leads to the page on which administrators register OAuth clients. */
+const administration: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-oauthconn:administration',
+  description: 'A command that opens the administration of OAuth clients.',
+  autoStart: true,
+  optional: [ICommandPalette, ITranslator],
+  activate: (
+    app: JupyterFrontEnd,
+    palette: ICommandPalette | null,
+    translator: ITranslator | null
+  ): void => {
+    const trans = (translator ?? nullTranslator).load('jupyter_oauthconn');
+    const command = 'jupyter-oauthconn:administration';
+    const { baseUrl } = app.serviceManager.serverSettings;
+    app.commands.addCommand(command, {
+      label: trans.__('Administration of OAuth Clients'),
+      execute: () => {
+        // a page of its own: it may not be framed, and keeps no tie to this one
+        window.open(
+          URLExt.join(baseUrl, 'oauthconn/admin/'),
+          '_blank',
+          'noopener'
+        );
+      },
+      // what describes a command's arguments: it takes none
+      describedBy: { args: { type: 'object', properties: {} } }
+    });
+    palette?.addItem({ command, category: trans.__('OAuth Connections') });
+  }
+};
+
+export default [card, administration];

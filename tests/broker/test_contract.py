@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -20,11 +21,15 @@ from jupyter_oauthconn.model import (
     AuthMethod,
     AuthorizationState,
     ClientDraft,
+    ClientUse,
     ConnectionDraft,
+    ConnectionUse,
     Endpoints,
+    EventFilter,
     Flow,
     Outcome,
     Secret,
+    SettingInForce,
     State,
 )
 
@@ -55,18 +60,25 @@ def test_a_connection_is_made_read_changed_and_removed(desk: Desk) -> None:
         client="practice",
         scope="sales.read",
         connector="http",
+        login_hint="analyst@example.com",
         shared_users=("ada",),
         shared_groups=("analysts", "guests"),
     )
     made = broker.add_connection(draft)
     assert (made.name, made.client, made.provider) == ("crm", "practice", "practice")
     assert (made.scope, made.connector, made.mine) == ("sales.read", "http", True)
+    assert (made.login_hint, made.owner) == (
+        "analyst@example.com",
+        broker.connection("sales").owner,
+    )
     assert (made.shared_users, made.shared_groups) == (("ada",), ("analysts", "guests"))
     assert made.status is not None
     assert made.status.state is State.NOT_CONNECTED
     assert [one.name for one in broker.connections()] == ["crm", "sales"]
-    changed = broker.edit_connection("crm", {"connector": None, "shared_groups": ()}, version=1)
+    changes = {"connector": None, "login_hint": "", "shared_groups": ()}
+    changed = broker.edit_connection("crm", changes, version=1)
     assert (changed.version, changed.connector, changed.shared_groups) == (2, None, ())
+    assert changed.login_hint == ""
     assert changed.shared_users == ("ada",)
     assert broker.connection("crm") == changed
     broker.remove_connection("crm")
@@ -79,6 +91,7 @@ def test_an_oauth_client_is_made_read_changed_and_removed(broker: TokenServiceBr
         provider="practice",
         client_id="0oa1",
         title="Warehouse",
+        description="Sales figures.",
         issuer="https://login.example.com",
         endpoints=Endpoints(token="https://login.example.com/token"),
         client_secret=Secret("not-shown-again"),
@@ -92,13 +105,13 @@ def test_an_oauth_client_is_made_read_changed_and_removed(broker: TokenServiceBr
         allowed_users=("ada",),
     )
     made = broker.add_client(draft)
-    for name in ("client_id", "title", "issuer", "endpoints", "auth_method", "scope",
+    for name in ("client_id", "title", "description", "issuer", "endpoints", "auth_method", "scope",
                  "authorization_parameters", "access_token_lifetime", "refresh_token_lifetime",
                  "inactivity", "redirect_uris", "loopback_port", "allowed_users"):  # fmt: skip
         assert getattr(made, name) == getattr(draft, name), name
     assert (made.version, made.enabled, len(made.secrets)) == (1, True, 1)
     assert "not-shown-again" not in repr(broker.client("warehouse"))
-    assert len(broker.add_client_secret("warehouse", Secret("second")).secrets) == 2
+    assert (made.managed_by, made.owner) == ("database", None)
     changes = {"title": "House", "inactivity": None, "endpoints": Endpoints(), "enabled": False}
     changed = broker.edit_client("warehouse", changes)
     assert (changed.title, changed.inactivity, changed.enabled) == ("House", None, False)
@@ -109,11 +122,56 @@ def test_an_oauth_client_is_made_read_changed_and_removed(broker: TokenServiceBr
     assert [one.name for one in broker.clients()] == ["practice"]
 
 
+def test_a_second_secret_with_its_end_and_where_it_came_from(
+    broker: TokenServiceBroker, tmp_path: Path
+) -> None:
+    file = tmp_path / "secret"
+    file.write_text("canary-in-a-file\n")
+    file.chmod(0o600)
+    first = broker.add_client(
+        ClientDraft(
+            name="warehouse",
+            provider="practice",
+            client_id="0oa1",
+            issuer="https://login.example.com",
+            client_secret=Secret("canary-first"),
+        )
+    ).secrets
+    ends_at = datetime.now(UTC).replace(microsecond=0) + timedelta(days=90)
+    # the service reads it, which is the same machine here
+    client = broker.add_client_secret("warehouse", None, ends_at=ends_at, reference=f"file:{file}")
+    assert (client.secrets[0].ends_at, client.secrets[0].reference) == (ends_at, f"file:{file}")
+    assert client.secrets[1:] == first
+    assert "canary" not in repr(broker.client("warehouse"))
+    with pytest.raises(errors.ConflictError, match="two live secrets"):
+        broker.add_client_secret("warehouse", Secret("canary-third"))
+    assert broker.remove_client_secret("warehouse", client.secrets[0].id).secrets == first
+    again = broker.add_client_secret("warehouse", Secret("canary-again"))
+    assert (again.secrets[0].ends_at, again.secrets[0].reference) == (None, None)
+
+
+def test_what_a_client_carries_and_what_a_change_would_end(desk: Desk) -> None:
+    broker = desk.broker
+    me = broker.connection("sales").owner
+    assert broker.client_use("practice") == ClientUse(
+        connections=(ConnectionUse(owner=me, connection="sales", sign_ins=0),)
+    )
+    sign_in(desk)
+    use = broker.client_use("practice")
+    assert (use.sign_ins, str(use)) == (1, f"1 connection (sales of {me}) with 1 sign-in")
+    assert broker.preview_client("practice", {"client_id": "other"}) == use
+    assert broker.preview_client("practice", {"title": "Other"}) == ClientUse()
+    assert broker.client("practice").client_id == "notebook"
+    assert broker.connection("sales").status.state is State.CONNECTED
+
+
 def test_who_comes_second_is_told(broker: TokenServiceBroker) -> None:
     version = broker.client("practice").version
     broker.edit_client("practice", {"title": "First"}, version=version)
     with pytest.raises(errors.ConflictError):
         broker.edit_client("practice", {"title": "Second"}, version=version)
+    with pytest.raises(errors.ConflictError):
+        broker.remove_client("practice", force=True, version=version)
     version = broker.connection("sales").version
     broker.edit_connection("sales", {"scope": "sales.read"}, version=version)
     with pytest.raises(errors.ConflictError):
@@ -133,6 +191,70 @@ def test_a_client_in_use_stays_unless_forced(broker: TokenServiceBroker) -> None
 def test_providers_come_whole(broker: TokenServiceBroker) -> None:
     assert tuple(broker.providers()) == load().entries()
     assert broker.provider("practice") == load().entry("practice")
+
+
+def test_a_text_for_an_administrator(broker: TokenServiceBroker) -> None:
+    text = broker.client_request("google")
+    assert load().entry("google").title in text
+    assert "callback/NAME" in text
+    assert "an administrator" in text
+    broker.change_settings({"administrator_contact": "data-team@example.com"})
+    assert "data-team@example.com" in broker.client_request("google")
+
+
+# --- settings, sign-ins of all, history
+
+
+def test_settings_are_told_changed_and_taken_back(broker: TokenServiceBroker) -> None:
+    def setting(listing: Sequence[SettingInForce]) -> SettingInForce:
+        return next(one for one in listing if one.name == "refresh_margin")
+
+    before = setting(broker.settings())
+    assert before == SettingInForce(
+        name="refresh_margin", value="300", origin="default", changeable=True
+    )
+    changed = setting(broker.change_settings({"refresh_margin": "60"}))
+    assert (changed.value, changed.origin) == ("60", "administration page")
+    assert setting(broker.settings()) == changed
+    assert setting(broker.change_settings({"refresh_margin": None})) == before
+
+
+def test_sign_ins_of_all_are_seen_and_ended(desk: Desk) -> None:
+    broker = desk.broker
+    assert broker.grants() == []
+    sign_in(desk)
+    (grant,) = broker.grants()
+    me = broker.connection("sales").owner
+    assert (grant.owner, grant.connection, grant.client) == (me, "sales", "practice")
+    assert (grant.status.state, grant.status.identity) == (State.CONNECTED, "analyst@example.com")
+    assert broker.grants(owner=me) == broker.grants(client="practice") == [grant]
+    assert broker.grants(owner="nobody") == broker.grants(client="other") == []
+    assert broker.grants(owner=me, client="other") == []
+    assert broker.revoke_grant(grant.id).at_provider is Outcome.OK
+    assert broker.grants() == []
+    assert broker.connection("sales").status.state is State.NOT_CONNECTED
+    with pytest.raises(errors.InvalidParameterError, match="no such sign-in"):
+        broker.revoke_grant(grant.id)
+
+
+def test_a_filter_of_events(desk: Desk) -> None:
+    broker = desk.broker
+    sign_in(desk)
+    every = broker.events(limit=1000)
+    newest = every[0].id
+    assert broker.events(limit=1000, wanted=EventFilter(before=newest)) == every[1:]
+    kinds = {one.kind for one in every}
+    assert {"client_registered", "connection_added", "connected"} <= kinds
+    for kind in kinds:
+        assert broker.events(limit=1000, wanted=EventFilter(kind=kind)) == [
+            one for one in every if one.kind == kind
+        ]
+    connected = broker.events(wanted=EventFilter(kind="connected", connection="sales"))[0]
+    assert (connected.owner, connected.outcome) == (broker.connection("sales").owner, "ok")
+    assert broker.events(wanted=EventFilter(owner=connected.owner), limit=1) == every[:1]
+    assert broker.events(wanted=EventFilter(owner="nobody")) == []
+    denied = EventFilter(outcome="access_denied", before=connected.id + 1)
+    assert connected not in broker.events(limit=1000, wanted=denied)
 
 
 @pytest.mark.parametrize(
@@ -280,7 +402,12 @@ def test_what_is_checked_and_what_happened(desk: Desk) -> None:
     assert {one.outcome for one in broker.test("sales")} == {Outcome.OK}
     assert broker.test_client("practice")
     assert broker.doctor()
-    assert broker.doctor("sales")
+    of_client = broker.doctor(client="practice")
+    assert [one.check for one in of_client][:2] == ["redirect URIs", "metadata"]
+    of_connection = broker.doctor(connection="sales")
+    assert set(of_connection) - set(of_client) == {
+        one for one in of_connection if one.check == "token"
+    }
     kinds = [one.kind for one in broker.events(limit=20)]
     assert "connected" in kinds
     assert len(broker.events(limit=2)) == 2
@@ -395,7 +522,18 @@ def test_a_code_for_another_device(desk: Desk) -> None:
         lambda broker: broker.ensure("sales", timedelta(hours=1)),
         lambda broker: broker.authorization(_AN_ID),
         lambda broker: broker.cancel(_AN_ID),
-        lambda broker: broker.doctor("nothing"),
+        lambda broker: broker.doctor(client="nothing"),
+        lambda broker: broker.doctor(connection="nothing"),
+        lambda broker: broker.client_request("nobody"),
+        lambda broker: broker.client_use("practise"),
+        lambda broker: broker.preview_client("practise", {}),
+        lambda broker: broker.preview_client("practice", {"nonsense": "x"}),
+        lambda broker: broker.add_client_secret("practice", None, reference="nowhere"),
+        lambda broker: broker.remove_client_secret("practice", _AN_ID),
+        lambda broker: broker.remove_client("practice", version=99, force=True),
+        lambda broker: broker.revoke_grant(_AN_ID),
+        lambda broker: broker.change_settings({"database_url": "x"}),
+        lambda broker: broker.change_settings({"refresh_margin": "soon"}),
     ],
 )
 def test_an_error_is_the_same_here_and_over_http(

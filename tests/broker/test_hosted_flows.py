@@ -69,7 +69,7 @@ def host(home: Path) -> Iterator[Callable[..., OwnedBroker]]:
         service = TokenService.open(Settings(**settings), home)
         opened.append(service)
         owner: Owner = system_owner(service)
-        made.append(OwnedBroker(service, owner, HostedFlows(service, owner.id, mount)))
+        made.append(OwnedBroker(service, owner, HostedFlows(service, owner, mount)))
         return made[-1]
 
     yield make

@@ -31,6 +31,13 @@ class Answer:
         return json.loads(self.out)
 
 
+class Tty(io.StringIO):
+    """What a person types at a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 class Terminal:
     """Types commands."""
 
@@ -38,8 +45,10 @@ class Terminal:
         self._monkeypatch = monkeypatch
         self._capsys = capsys
 
-    def __call__(self, *arguments: str, stdin: str = "") -> Answer:
-        self._monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+    def __call__(self, *arguments: str, stdin: str = "", typed: str | None = None) -> Answer:
+        """`stdin` is piped into it; `typed`: a person is there and answers that."""
+        source = io.StringIO(stdin) if typed is None else Tty(f"{typed}\n")
+        self._monkeypatch.setattr(sys, "stdin", source)
         try:
             code = main(arguments)
         except SystemExit as end:  # argparse: --help and wrong usage
@@ -48,8 +57,8 @@ class Terminal:
         assert "Traceback" not in err
         return Answer(code, out, err)
 
-    def ok(self, *arguments: str, stdin: str = "") -> Answer:
-        answer = self(*arguments, stdin=stdin)
+    def ok(self, *arguments: str, stdin: str = "", typed: str | None = None) -> Answer:
+        answer = self(*arguments, stdin=stdin, typed=typed)
         assert answer.code == 0, (arguments, answer)
         return answer
 

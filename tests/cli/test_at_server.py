@@ -75,7 +75,9 @@ def test_the_doctor_of_a_server(
     assert f"{jupyter.mount} answers; JUPYTER_OAUTHCONN_URL names it" in answer.out
     assert "server extension: It is enabled: it answers." in answer.out
     assert f"warehouse: redirect URIs: A sign-in comes back to {jupyter.mount}." in answer.out
-    assert "the service follows the server's configuration" in answer.out
+    assert "JUPYTER_OAUTHCONN_INTERACTION" not in answer.out  # of this command, not of the server
+    assert "\nSETTING" in answer.out
+    assert "Of this command" not in answer.out
     with monkeypatch.context() as elsewhere:
         elsewhere.delenv("JUPYTER_OAUTHCONN_URL")
         chosen = at_server("--service", jupyter.url, "doctor", "--json").json[0]
@@ -91,3 +93,36 @@ def test_the_doctor_tells_of_another_version(
     assert checks["versions"]["outcome"] == "unknown"
     assert "99.0.0" in checks["versions"]["detail"]
     assert "pip install jupyter-oauthconn==" in checks["versions"]["next_step"]
+
+
+def test_purge_stays_away_from_a_running_server(
+    at_server: Terminal, jupyter: JupyterServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as outside:
+        outside.delenv("JUPYTER_OAUTHCONN_URL")
+        outside.setenv("JUPYTER_OAUTHCONN_HOME", str(jupyter.home))
+        answer = at_server("purge", "--yes")
+    assert answer.code == 1
+    assert f"The Jupyter server at {jupyter.mount}" in answer.err
+    assert "jupyter server stop" in answer.err
+    assert (jupyter.home / "keys.json").exists()
+
+
+def test_what_administrators_do_works_at_a_server_too(at_server: Terminal) -> None:
+    """Where the owner is the administrator."""
+    assert at_server.ok("grants", "list", "--json").json == []
+    (line,) = at_server.ok("settings", "set", "refresh_margin", "60", "--json").json
+    assert line["value"] == "60"
+    (line,) = at_server.ok("settings", "unset", "refresh_margin", "--json").json
+    assert line["value"] == "300"
+    assert "To: " in at_server.ok("clients", "request", "snowflake").out
+    text = at_server.ok("clients", "export").out
+    assert "[connections.sales]" in text
+    assert "Nothing to do" in at_server.ok("clients", "import", "-", stdin=text).out
+    changed = text.replace("[connections.sales]", '[connections.sales]\nlogin_hint = "a@b.example"')
+    at_server.ok("clients", "import", "-", stdin=changed)
+    assert at_server.ok("connections", "--json").json[0]["login_hint"] == "a@b.example"
+    answer = at_server("clients", "rm", "warehouse")
+    assert "(sales of " in answer.err
+    answer = at_server.ok("clients", "edit", "warehouse", "--client-id", "x", "--dry-run")
+    assert answer.out == "No sign-in would have to be repeated.\n"

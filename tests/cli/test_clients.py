@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tomllib
+import getpass
 from pathlib import Path
 from typing import Any
 
@@ -134,8 +134,25 @@ def test_edit_says_who_must_sign_in_again(run: Any, client: str, signed_in: str)
     answer = run.ok("clients", "edit", client, "--title", "Our warehouse", "--json")
     assert answer.json["title"] == "Our warehouse"
     assert answer.err == ""
-    answer = run.ok("clients", "edit", client, "--client-id", "another")
-    assert f"A new sign-in is needed for {signed_in}." in answer.err
+    edit = ("clients", "edit", client, "--client-id", "another")
+    whose = f"1 connection ({signed_in} of {getpass.getuser()}) with 1 sign-in"
+    answer = run.ok(*edit, "--dry-run")
+    assert answer.out == f"1 sign-in would have to be repeated: {whose}.\n"
+    body = run.ok(*edit, "--dry-run", "--json").json
+    assert body["connections"] == [
+        {"owner": getpass.getuser(), "connection": signed_in, "sign_ins": 1}
+    ]
+    assert run.ok("status", "--json").json[0]["status"] == "connected"
+    assert run.ok("clients", "--json").json[0]["client_id"] == "notebook"
+    answer = run.ok(*edit)
+    assert answer.err == f"1 sign-in must be repeated after this change: {whose}.\n"
+    assert run.ok("status", "--json").json[0]["status"] == "reauth_required"
+
+
+def test_a_dry_run_of_what_ends_nothing(run: Any, client: str, signed_in: str) -> None:
+    answer = run.ok("clients", "edit", client, "--title", "x", "--dry-run")
+    assert answer.out == "No sign-in would have to be repeated.\n"
+    assert run.ok("clients", "--json").json[0]["title"] != "x"
 
 
 def test_edit_of_one_endpoint_keeps_the_others(run: Any, client: str) -> None:
@@ -172,43 +189,109 @@ def test_test_fails_when_the_provider_refuses_the_client(
     assert "✗ failed" in answer.out
 
 
-def test_rm(run: Any, client: str, connection: str) -> None:
+def test_rm_asks_for_the_name_where_it_is_used(
+    run: Any, client: str, signed_in: str, practice: PracticeServer
+) -> None:
     answer = run("clients", "rm", client)
+    assert (answer.code, answer.out) == (1, "")
+    assert f"used by 1 connection ({signed_in} of " in answer.err
+    assert "--force" in answer.err
+    answer = run("clients", "rm", client, typed="y")
     assert answer.code == 1
-    assert f"used by 1 connection: {connection}" in answer.err
-    assert run.ok("clients", "rm", client, "--force", "--json").json["removed"] is True
+    assert f"  {signed_in} of {getpass.getuser()}: 1 signed in\n" in answer.err
+    assert f"Type {client} to go on: " in answer.err
+    assert answer.err.endswith("Nothing was removed.\n")
+    assert run.ok("token", signed_in).out
+    assert run.ok("clients", "rm", client, "--json", typed=client).json["removed"] is True
+    assert run.ok("connections", "list", "--json").json == []
+    assert practice.provider.requests("revocation", outcome="ok")
+
+
+def test_rm_by_force_asks_nothing(run: Any, client: str, connection: str) -> None:
+    assert run.ok("clients", "rm", client, "--force").err == ""
     assert run.ok("connections", "list", "--json").json == []
 
 
-def test_add_secret(run: Any, practice: PracticeServer) -> None:
+def test_rm_of_what_nobody_uses_asks_nothing(run: Any, client: str) -> None:
+    assert run.ok("clients", "rm", client).err == ""
+
+
+def test_two_secrets(run: Any, practice: PracticeServer) -> None:
     run.ok(*CONFIDENTIAL, "--issuer", practice.issuer, "--secret-stdin", stdin="old")
-    answer = run.ok("clients", "add-secret", "crm", "--secret-stdin", "--json", stdin=SECRET)
-    assert len(answer.json["secrets"]) == 2
+    assert "not known" in run.ok("clients", "list").out
+    answer = run.ok(
+        *("clients", "add-secret", "crm", "--secret-stdin", "--ends", "2127-01-31", "--json"),
+        stdin=SECRET,
+    )
+    new, old = answer.json["secrets"]
+    assert new["ends_at"].startswith("2127-01-31T23:59:59")
+    assert old["ends_at"] is None
     assert "readable by any program" in answer.err
     assert SECRET not in answer.out + answer.err
+    assert "2127-01-31" in run.ok("clients", "list").out
+    third = run("clients", "add-secret", "crm", "--secret-stdin", stdin="third")
+    assert third.code == 1
+    assert "jupyter oauthconn clients rm-secret crm ID" in third.err
+    left = run.ok("clients", "rm-secret", "crm", old["id"], "--json").json["secrets"]
+    assert [one["id"] for one in left] == [new["id"]]
+    again = run("clients", "rm-secret", "crm", old["id"])
+    assert (again.code, again.out) == (1, "")
 
 
-def test_export_and_import(run: Any, client: str, tmp_path: Path) -> None:
-    before = run.ok("clients", "list", "--json").json
-    text = run.ok("clients", "export").out
-    assert tomllib.loads(text)["clients"][client]["client_id"] == "notebook"
+def test_an_end_that_has_passed_is_refused(run: Any, practice: PracticeServer) -> None:
+    run.ok(*CONFIDENTIAL, "--issuer", practice.issuer, "--secret-stdin", stdin="old")
+    ended = ("clients", "add-secret", "crm", "--secret-stdin", "--ends", "2020-01-31")
+    answer = run(*ended, stdin=SECRET)
+    assert answer.code == 1
+    assert "has passed" in answer.err
+
+
+def test_description_and_who_may_use_it(run: Any, client: str) -> None:
+    assert "administrators only" in run.ok("clients", "list").out
+    edit = ("clients", "edit", client, "--description", "Sales of the EU")
+    body = run.ok(*edit, "--allow-user", "ada", "--allow-group", "staff", "--json").json
+    assert body["description"] == "Sales of the EU"
+    assert "ada, group staff, administrators" in run.ok("clients").out
+    run.ok("clients", "edit", client, "--allow-user", "*")
+    line = run.ok("clients").out.splitlines()[1]
+    assert "everyone" in line
+    assert "no secret" in line
+
+
+def test_request_is_a_message_to_send(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JUPYTER_OAUTHCONN_ADMINISTRATOR_CONTACT", "data-team@example.com")
+    text = run.ok("clients", "request", "snowflake").out
+    assert text.startswith("To: data-team@example.com\n")
+    assert "/oauthconn/callback/NAME" in text
+    assert run.ok("clients", "request", "snowflake", "--json").json == {
+        "provider": "snowflake",
+        "text": text.rstrip("\n"),
+    }
+    assert "Did you mean snowflake?" in run("clients", "request", "snowflak").err
+
+
+def test_management_that_is_switched_off(
+    run: Any, client: str, signed_in: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Every change is refused, and what exists goes on."""
     file = tmp_path / "clients.toml"
-    file.write_text(text)
-    run.ok("clients", "rm", client)
-    answer = run.ok("clients", "import", str(file))
-    assert "/oauthconn/callback/warehouse" in answer.out
-    after = run.ok("clients", "list", "--json").json
-    for body in before + after:
-        del body["updated_at"], body["version"]
-    assert after == before
-
-
-def test_import_from_a_pipe(run: Any, client: str) -> None:
-    text = run.ok("clients", "export", client).out
-    run.ok("clients", "rm", client)
-    assert [one["name"] for one in run.ok("clients", "import", "-", "--json", stdin=text).json] == [
-        client
-    ]
+    file.write_text(run.ok("clients", "export").out.replace(f"clients.{client}", "clients.new"))
+    monkeypatch.setenv("JUPYTER_OAUTHCONN_CLIENT_MANAGEMENT_ENABLED", "false")
+    for refused in (
+        ("add", "x", "--provider", "practice", "--client-id", "i", "--issuer", "http://localhost"),
+        ("edit", client, "--title", "x"),
+        ("edit", client, "--client-id", "x", "--dry-run"),
+        ("disable", client),
+        ("rm", client),
+        ("import", str(file)),
+    ):
+        answer = run("clients", *refused, typed=client)
+        assert answer.code == 1, refused
+        assert "Registering and changing OAuth clients is switched off here." in answer.err
+    assert [one["name"] for one in run.ok("clients", "--json").json] == [client]
+    run.ok("clients", "test", client)
+    run.ok("ensure", signed_in, "--for", "1h")
+    run.ok("connections", "add", "more", "--client", client)
 
 
 def test_unknown_name_suggests_the_right_one(run: Any, client: str) -> None:

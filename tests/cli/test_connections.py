@@ -38,8 +38,12 @@ def test_add_says_what_is_wrong(run: Any, client: str) -> None:
 def test_edit_says_whether_a_sign_in_is_needed(run: Any, signed_in: str) -> None:
     body = run.ok("connections", "edit", signed_in, "--connector", "http", "--json").json
     assert body["status"]["state"] == "connected"
+    answer = run.ok("connections", "edit", signed_in, "--connector", "httpx")
+    assert "A new sign-in is not needed." in answer.out
     wider = "openid email offline_access sales.read sales.write"
     answer = run.ok("connections", "edit", signed_in, "--scope", wider)
+    assert "A new sign-in is needed." in answer.out
+    assert "new sign-in   needed\n" in run.ok("status", signed_in).out
     assert f"jupyter oauthconn auth {signed_in} --again" in answer.out
     assert run("connections", "edit", signed_in).code == 1
 
@@ -56,6 +60,56 @@ def test_an_empty_value_takes_it_away(run: Any) -> None:
     (body,) = run.ok("connections", "--json").json
     assert body["parameters"].get("warehouse") is None
     assert body["parameters"]["role"] == "ANALYST"
+
+
+def test_two_accounts_are_two_connections(run: Any, client: str) -> None:
+    for name, account in (("mine", "analyst@example.com"), ("guests", "guest@example.com")):
+        body = run.ok(
+            "connections", "add", name, "--client", client, "--login-hint", account, "--json"
+        ).json
+        assert body["login_hint"] == account
+    assert "meant for     guest@example.com\n" in run.ok("status", "guests").out
+    edit = ("connections", "edit", "guests", "--login-hint")
+    assert run.ok(*edit, "", "--json").json["login_hint"] == ""
+
+
+def test_sharing_is_given_and_taken_away(run: Any, connection: str) -> None:
+    edit = ("connections", "edit", connection)
+    share = ("--share-with", "user:ada", "--share-with", "group:staff", "--json")
+    assert run.ok(*edit, *share).json["shared_with"] == {"users": ["ada"], "groups": ["staff"]}
+    assert "shared with   ada, group staff\n" in run.ok("status", connection).out
+    body = run.ok(*edit, "--share-with", "user:*", "--json").json
+    assert body["shared_with"] == {"users": ["*"], "groups": []}
+    assert "shared with   everyone\n" in run.ok("status", connection).out
+    run.ok(*edit, "--login-hint", "a@b.example")
+    assert "shared with   everyone\n" in run.ok("status", connection).out
+    body = run.ok(*edit, "--unshare", "--json").json
+    assert body["shared_with"] == {"users": [], "groups": []}
+    for wrong in ("ada", "group:*", "user:"):
+        answer = run(*edit, "--share-with", wrong)
+        assert answer.code == 1
+        assert "user:* for everyone" in answer.err
+
+
+def test_lists_say_who_shares_a_connection(
+    run: Any, client: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The configuration shares two; one's own name hides one of them."""
+    file = tmp_path / "team.toml"
+    file.write_text(
+        f'[connections.sales]\nclient = "{client}"\n[connections.budget]\nclient = "{client}"\n'
+    )
+    monkeypatch.setenv("JUPYTER_OAUTHCONN_CONFIG_FILES", str(file))
+    run.ok("connections", "add", "sales", "--client", client)
+    out = run.ok("connections", "list").out
+    assert "\nbudget (shared by the configuration)  " in out
+    assert "\nsales  " in out
+    assert "\nsales (shared by the configuration, hidden by yours)  " in out
+    assert run.ok("status").out == out
+    assert "shared by     the configuration\n" in run.ok("status", "budget").out
+    answer = run("connections", "rm", "budget")
+    assert answer.code == 1
+    assert "is shared with you by the configuration" in answer.err
 
 
 def test_status(run: Any, signed_in: str) -> None:
@@ -163,8 +217,10 @@ def test_doctor_looks_at_everything(run: Any, signed_in: str, home: Path) -> Non
     checks = {one["check"]: one for one in run.ok("doctor", "--json").json}
     assert list(checks) == [
         "service", "versions", "server extension", "lab extension", "data folder", "file system",
-        "database", "key", "warehouse: redirect URIs", "warehouse: metadata", "warehouse: PKCE",
-        "warehouse: provider", "warehouse: clock", "warehouse: client authentication", "sales",
+        "database", "key", "settings", "TLS", "warehouse: redirect URIs", "warehouse: metadata",
+        "warehouse: PKCE", "warehouse: provider", "warehouse: clock",
+        "warehouse: client authentication", "warehouse: redirect URI", "warehouse: refresh token",
+        "warehouse: known trap", "sales",
     ]  # fmt: skip
     assert str(home) in checks["service"]["detail"]
     assert "no Jupyter server" in checks["service"]["detail"]

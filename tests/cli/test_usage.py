@@ -12,11 +12,13 @@ import pytest
 
 COMMANDS = (
     "demo", "providers", "doctor", "events", "clients", "connections", "status", "ensure",
-    "revoke", "auth", "token", "keys", "db",
+    "revoke", "auth", "token", "grants", "settings", "keys", "db", "purge",
 )  # fmt: skip
 VERBS = {
-    "clients": "list add edit test disable enable rm add-secret export import",
+    "clients": "list add edit test disable enable rm add-secret rm-secret request export import",
     "connections": "list add edit test rm",
+    "grants": "list revoke",
+    "settings": "list set unset",
     "keys": "list add",
     "db": "upgrade check backup restore",
     "providers": "show",
@@ -56,6 +58,16 @@ def test_help_of_a_group_lists_its_verbs(run: Any, group: str) -> None:
         ("clients", "add-secret", "x"),
         ("clients", "add-secret", "x", "--secret-env", "A", "--secret-stdin"),
         ("clients", "add-secret", "x", "--secret", "hunter2"),
+        ("clients", "add-secret", "x", "--secret-env", "A", "--ends", "soon"),
+        ("clients", "add-secret", "x", "--secret-env", "A", "--secret-keyring", "a/b"),
+        ("clients", "rm-secret", "x"),
+        ("clients", "rm-secret", "x", "1"),
+        ("clients", "request"),
+        ("connections", "edit", "x", "--share-with", "user:a", "--unshare"),
+        ("grants",),
+        ("grants", "revoke", "1"),
+        ("settings", "set", "x"),
+        ("purge", "now"),
         ("keys", "add", "--forget"),
         ("events", "--limit", "-1"),
     ],
@@ -69,7 +81,7 @@ def test_wrong_usage(run: Any, home: Path, arguments: tuple[str, ...]) -> None:
     assert not home.exists()
 
 
-@pytest.mark.parametrize("group", ["clients", "connections", "providers"])
+@pytest.mark.parametrize("group", ["clients", "connections", "providers", "settings"])
 def test_a_group_alone_lists(run: Any, group: str) -> None:
     assert run.ok(group).out
     assert isinstance(run.ok(group, "--json").json, list)

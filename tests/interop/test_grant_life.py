@@ -169,13 +169,14 @@ def test_a_wrong_client_secret_blames_the_client(make_laptop: Callable[..., Lapt
     assert laptop.grant is None
 
 
-def test_a_client_secret_that_ends_suspends_the_grant_and_a_new_one_brings_it_back(
-    make_laptop: Callable[..., Laptop],
+@pytest.mark.parametrize("mended_by", ["a new one", "the one before"])
+def test_a_client_secret_that_ends_suspends_the_grant_and_another_brings_it_back(
+    make_laptop: Callable[..., Laptop], mended_by: str
 ) -> None:
     laptop = make_laptop(client_id=RESERVED_ID, client_secret=RESERVED_SECRET)
     laptop.sign_in()
     generation = laptop.broker.access_token("data").generation
-    laptop.broker.add_client_secret("interop", Secret("wrong-secret"))
+    wrong, good = laptop.broker.add_client_secret("interop", Secret("wrong-secret")).secrets
     for _ in range(2):
         with pytest.raises(InvalidClientError) as caught:
             laptop.broker.access_token("data", rejected_generation=generation)
@@ -183,6 +184,10 @@ def test_a_client_secret_that_ends_suspends_the_grant_and_a_new_one_brings_it_ba
         assert "administrator" in caught.value.hint
     assert laptop.provider.requests("token", error="invalid_client", status=401)
     assert laptop.status.state is State.MISCONFIGURED
-    laptop.broker.add_client_secret("interop", RESERVED_SECRET)
+    if mended_by == "a new one":
+        laptop.broker.remove_client_secret("interop", good.id)
+        laptop.broker.add_client_secret("interop", RESERVED_SECRET)
+    else:
+        laptop.broker.remove_client_secret("interop", wrong.id)
     renewed = laptop.broker.access_token("data", rejected_generation=generation)
     assert laptop.provider.is_active(renewed.reveal())

@@ -13,12 +13,15 @@ from jupyter_oauthconn.catalog import ProviderEntry, Variable
 from jupyter_oauthconn.errors import (
     ConflictError,
     ConsentRequiredError,
+    InUseError,
+    InvalidParameterError,
     UnknownAuthorizationError,
     UnknownClientError,
     UnknownConnectionError,
     UnknownProviderError,
 )
 from jupyter_oauthconn.model import (
+    ALL_EVENTS,
     DEFAULT_MIN_VALIDITY,
     AccessToken,
     AuthMethod,
@@ -28,16 +31,22 @@ from jupyter_oauthconn.model import (
     ClientDraft,
     ClientRegistration,
     ClientSecretInfo,
+    ClientUse,
     Connection,
     ConnectionDraft,
+    ConnectionUse,
     Endpoints,
     Endurance,
     Event,
+    EventFilter,
     Flow,
     LastError,
     Outcome,
+    OwnedGrant,
     Revocation,
     Secret,
+    SettingInForce,
+    Settings,
     State,
     Status,
 )
@@ -257,7 +266,14 @@ class FakeBroker:
         self.generations.pop(name, None)
         return Revocation(at_provider=Outcome.OK, detail="revoked")
 
-    def doctor(self, name: str | None = None) -> Sequence[Check]:
+    def doctor(
+        self, *, client: str | None = None, connection: str | None = None
+    ) -> Sequence[Check]:
+        if connection is not None:
+            self._get(connection)
+        if client is not None:
+            self.client(client)
+        name = client or connection
         return [Check(check=name or "all", outcome=Outcome.FAILED, detail="d", next_step="mend")]
 
     # --- Registry
@@ -269,6 +285,9 @@ class FakeBroker:
         if key not in self.entries:
             raise UnknownProviderError(key, known=self.entries)
         return self.entries[key]
+
+    def client_request(self, provider: str) -> str:
+        return f"To: an administrator\nProvider: {self.provider(provider).title}"
 
     def clients(self) -> Sequence[ClientRegistration]:
         self.calls.append("clients")
@@ -285,11 +304,16 @@ class FakeBroker:
             raise ConflictError(f"{draft.name!r} is taken.")
         if draft.client_secret is not None:
             self.secrets[draft.name] = draft.client_secret
+        info = ClientSecretInfo(
+            id=uuid4(), set_at=datetime.now(UTC), reference=draft.secret_reference
+        )
         made = ClientRegistration(
             id=uuid4(),
             version=1,
             name=draft.name,
             title=draft.title or draft.name,
+            description=draft.description,
+            secrets=() if draft.client_secret is None else (info,),
             provider=draft.provider,
             client_id=draft.client_id,
             auth_method=draft.auth_method or AuthMethod.CLIENT_SECRET_BASIC,
@@ -317,14 +341,55 @@ class FakeBroker:
         self._clients[name] = replace(before, version=before.version + 1, **after)
         return self._clients[name]
 
-    def add_client_secret(self, name: str, secret: Secret) -> ClientRegistration:
+    def client_use(self, name: str) -> ClientUse:
+        self.client(name)
+        return ClientUse(
+            connections=tuple(
+                ConnectionUse(
+                    owner="you", connection=one.name, sign_ins=int(one.name in self.generations)
+                )
+                for one in self._connections.values()
+                if one.client == name
+            )
+        )
+
+    def preview_client(self, name: str, changes: Mapping[str, Any]) -> ClientUse:
+        """Another client id ends every sign-in, and nothing else does."""
+        self.calls.append("preview_client")
+        use = self.client_use(name)
+        ended = use.connections if "client_id" in changes else ()
+        return ClientUse(connections=tuple(one for one in ended if one.sign_ins))
+
+    def add_client_secret(
+        self,
+        name: str,
+        secret: Secret | None,
+        *,
+        ends_at: datetime | None = None,
+        reference: str | None = None,
+    ) -> ClientRegistration:
+        assert secret is not None
         self.secrets[name] = secret
-        info = ClientSecretInfo(id=uuid4(), set_at=datetime.now(UTC), reference="env:APP_SECRET")
-        self._clients[name] = replace(self.client(name), secrets=(info,))
+        info = ClientSecretInfo(
+            id=uuid4(), set_at=datetime.now(UTC), ends_at=ends_at, reference=reference
+        )
+        before = self.client(name)
+        self._clients[name] = replace(before, secrets=(info, *before.secrets))
         return self._clients[name]
 
-    def remove_client(self, name: str, *, force: bool = False) -> None:
-        self.client(name)
+    def remove_client_secret(self, name: str, id: UUID) -> ClientRegistration:
+        before = self.client(name)
+        kept = tuple(one for one in before.secrets if one.id != id)
+        self._clients[name] = replace(before, secrets=kept)
+        return self._clients[name]
+
+    def remove_client(self, name: str, *, force: bool = False, version: int | None = None) -> None:
+        self.calls.append("remove_client")
+        use = self.client_use(name)
+        if use.connections and not force:
+            raise InUseError(f"The OAuth client {name!r} is used by {use}.", hint="Give --force.")
+        for one in use.connections:
+            self.remove_connection(one.connection)
         del self._clients[name]
 
     def test_client(self, name: str) -> Sequence[Check]:
@@ -344,6 +409,7 @@ class FakeBroker:
             provider=client.provider,
             parameters=draft.parameters,
             scope=draft.scope,
+            login_hint=draft.login_hint,
             shared_users=draft.shared_users,
             shared_groups=draft.shared_groups,
         )
@@ -365,8 +431,25 @@ class FakeBroker:
         del self._connections[name]
         self.generations.pop(name, None)
 
-    def events(self, *, limit: int = 50) -> Sequence[Event]:
+    def grants(
+        self, *, owner: str | None = None, client: str | None = None
+    ) -> Sequence[OwnedGrant]:
+        return []
+
+    def revoke_grant(self, id: UUID) -> Revocation:
+        raise InvalidParameterError("There is no such sign-in.")
+
+    def settings(self) -> Sequence[SettingInForce]:
+        return Settings().in_force()
+
+    def change_settings(self, changes: Mapping[str, str | None]) -> Sequence[SettingInForce]:
+        return Settings().in_force()
+
+    def events(self, *, limit: int = 50, wanted: EventFilter = ALL_EVENTS) -> Sequence[Event]:
         return [Event(kind="token_issued", connection="sales", at=datetime.now(UTC))][:limit]
+
+    def close(self) -> None:
+        """There is nothing to save."""
 
     def _get(self, name: str) -> Connection:
         if name not in self._connections:

@@ -206,3 +206,20 @@ def test_the_history_keeps_lines_without_secrets(kernel: Kernel, running_home: P
     assert "%oauthclient register typed" in lines
     assert "hunter2-typed-in" not in lines
     assert MARKER not in lines
+
+
+def test_removing_what_is_used_asks_for_its_name(kernel: Kernel) -> None:
+    _, reply = kernel.run("%oauthclient rm app", allow_stdin=False)
+    assert (reply["status"], reply["ename"]) == ("error", "InUseError")
+    for typed, left in (("yes", "app"), ("app", "")):
+        request = kernel.start("%oauthclient rm app", allow_stdin=True)
+        asked = kernel.answer(typed)
+        messages, reply = kernel.finish(request)
+        assert reply["status"] == "ok", reply
+        assert "Type app to go on" in asked["prompt"]
+        assert asked["password"] is False
+        shown = "".join(one["text"] for one in outputs(messages, "stream"))
+        assert "fresh       you    0" in shown
+        assert shown.endswith("app: kept\n" if left else "app: removed\n")
+        _, reply = kernel.run(f"assert ''.join(c.name for c in broker.clients()) == {left!r}")
+        assert reply["status"] == "ok", reply

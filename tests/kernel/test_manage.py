@@ -45,9 +45,11 @@ def test_an_empty_table_says_what_to_do() -> None:
 
 def test_a_shared_connection_that_ones_own_hides(broker: FakeBroker) -> None:
     own = broker.connection("sales")
-    table = repr(views.connections([own, replace(own, mine=False)]))
-    assert "sales (shared, hidden by yours)" in table
-    assert "sales (shared)" in repr(views.connections([replace(own, mine=False)]))
+    theirs = replace(own, mine=False, owner="ada")
+    table = repr(views.connections([own, theirs]))
+    assert "sales (shared by ada, hidden by yours)" in table
+    assert "sales (shared by ada)" in repr(views.connections([theirs]))
+    assert views.status(theirs)["Shared by"] == "ada"
 
 
 def test_add_splits_parameters_from_fields(broker: FakeBroker) -> None:
@@ -133,6 +135,95 @@ def test_a_client_shows_who_may_use_it_and_where_it_is(broker: FakeBroker) -> No
     assert shown["May use it"] == "ada, group staff, administrators"
 
 
+def test_the_table_of_clients(broker: FakeBroker) -> None:
+    oc.register_client("open", provider="acme", client_id="i", allowed_users=["*"])
+    lines = repr(oc.clients()).splitlines()
+    assert lines[0].split("  ")[0] == "Name"
+    assert "May use it" in lines[0]
+    assert "administrators only" in lines[1]
+    assert "everyone" in lines[2]
+    assert "no secret" in lines[2]
+
+
+def test_a_second_secret_and_its_end(
+    broker: FakeBroker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("A_SECRET", "s1")
+    monkeypatch.chdir(tmp_path)
+    Path("second").write_text("s2")
+    oc.register_client("a", provider="acme", client_id="i", secret_from="env:A_SECRET")
+    assert "not known" in repr(oc.clients())
+    shown = oc.edit_client("a", secret_from="file:second", secret_ends="2127-01-31")
+    new, old = broker.client("a").secrets
+    # an export from another folder still finds it
+    assert (new.reference, old.reference) == (f"file:{tmp_path / 'second'}", "env:A_SECRET")
+    assert f"ends 2127-01-31, from file:{tmp_path / 'second'}; set " in shown["Secrets"]
+    assert "2127-01-31" in repr(oc.clients())
+    assert broker.secrets["a"].reveal() == "s2"
+    for wrong in (
+        {"secret_ends": "2127-01-31"},
+        {"secret_from": "file:second", "secret_ends": "x"},
+    ):
+        with pytest.raises(oc.errors.InvalidParameterError):
+            oc.edit_client("a", **wrong)
+    assert len(broker.client("a").secrets) == 2
+
+
+def test_an_edit_says_who_signs_in_again(broker: FakeBroker) -> None:
+    whose = "1 connection (sales of you) with 1 sign-in"
+    assert oc.edit_client("app", dry_run=True, client_id="j")["Sign in again"] == whose
+    assert oc.edit_client("app", dry_run=True, title="x")["Sign in again"] == "nobody"
+    assert (broker.client("app").client_id, broker.client("app").title) == ("id-1", "app")
+    assert "Sign in again" not in oc.edit_client("app", title="x")
+    broker.calls.clear()
+    assert oc.edit_client("app", client_id="j")["Sign in again"] == whose
+    assert broker.client("app").client_id == "j"
+
+
+def test_what_hangs_on_a_client(broker: FakeBroker) -> None:
+    use = oc.client_use("app")
+    assert [(one.connection, one.sign_ins) for one in use] == [("sales", 1), ("fresh", 0)]
+    assert "sales       you    1" in repr(use)
+    oc.register_client("b", provider="acme", client_id="i")
+    assert repr(oc.client_use("b")) == "No connection uses it."
+    with pytest.raises(oc.errors.InUseError):
+        oc.remove_client("app")
+    oc.remove_client("app", force=True)
+    assert list(broker.connections()) == []
+
+
+def test_a_request_for_a_client(broker: FakeBroker) -> None:
+    assert oc.client_request("acme").startswith("To: ")
+    with pytest.raises(oc.errors.UnknownProviderError):
+        oc.client_request("acne")
+
+
+def test_sharing_is_given_changed_and_taken_away(broker: FakeBroker) -> None:
+    def shared() -> tuple[object, object]:
+        one = broker.connection("sales")
+        return one.shared_users, one.shared_groups
+
+    oc.edit("sales", share_with=["user:eve", "group:staff"])
+    oc.edit("sales", role="x")
+    assert shared() == (("eve",), ("staff",))
+    assert oc.edit("sales", share_with=["user:*"])["Shared with"] == "everyone"
+    assert shared() == (("*",), ())
+    assert "Shared with" not in oc.edit("sales", share_with=[])
+    assert shared() == ((), ())
+    for wrong in ("eve", "group:*", "user:", "role:x"):
+        with pytest.raises(oc.errors.InvalidParameterError, match="nobody to share with"):
+            oc.edit("sales", share_with=[wrong])
+
+
+def test_two_accounts_are_two_connections(broker: FakeBroker) -> None:
+    oc.add("guests", client="app", login_hint="guest@example.com")
+    assert broker.connection("guests").login_hint == "guest@example.com"
+    shown = oc.edit("guests", login_hint="other@example.com")
+    assert shown["Meant for"] == "other@example.com"
+    assert shown["New sign-in"] == "needed"
+    assert oc.status("sales")["New sign-in"] == "not needed"
+
+
 def test_use_says_who_keeps_the_tokens(tmp_path: Path) -> None:
     with contextlib.ExitStack() as stack:
         used = oc.use(oc.Settings(home=str(tmp_path)))
@@ -189,7 +280,7 @@ def test_a_reference_without_a_secret(broker: FakeBroker, reference: str) -> Non
     with pytest.raises(oc.errors.InvalidParameterError) as caught:
         oc.register_client("a", provider="acme", client_id="i", secret_from=reference)
     assert "hunter2" not in str(caught.value)
-    assert "env:NAME or file:PATH" in caught.value.hint
+    assert "env:NAME, file:PATH or keyring:SERVICE/NAME" in caught.value.hint
     with pytest.raises(oc.errors.UnknownClientError):
         broker.client("a")
 

@@ -61,6 +61,31 @@ def test_a_forked_child_opens_the_database_anew(practice: PracticeServer) -> Non
     assert conn.token().reveal().startswith(MARKER)
 
 
+def test_management_that_is_switched_off(practice: PracticeServer, tmp_path: Path) -> None:
+    """Every change is refused with a code of its own, and what exists goes on."""
+    oc.connect("sales")
+    settings = oc.Settings(
+        home=str(tmp_path), interaction=Interaction.PRACTICE, client_management_enabled=False
+    )
+    with oc.use(settings):
+        for refused in (
+            lambda: oc.register_client("x", provider="snowflake", client_id="i"),
+            lambda: oc.edit_client("practice", title="x"),
+            lambda: oc.edit_client("practice", dry_run=True, title="x"),
+            lambda: oc.enable_client("practice", False),
+            lambda: oc.remove_client("practice", force=True),
+            lambda: oc.add("y", provider="snowflake", client_id="i"),
+        ):
+            with pytest.raises(oc.errors.NotAllowedError) as caught:
+                refused()
+            assert caught.value.code == "client_management_disabled"
+        assert oc.connect("sales").token().reveal().startswith(MARKER)
+        assert oc.ensure("sales", "1h")["Lasts"] != "no"
+        oc.add("more", client="practice")
+        assert oc.connect("more").status is State.CONNECTED
+        assert oc.revoke("more")["Here"] == "forgotten"
+
+
 def test_a_scope_that_was_not_granted(practice: PracticeServer) -> None:
     oc.connect("sales", scope="sales.read")
     with pytest.raises(oc.errors.ReauthorizationRequiredError, match=r"sales\.admin"):

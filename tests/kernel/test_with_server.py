@@ -296,11 +296,15 @@ def test_the_doctor_in_a_kernel(kernel: ServedKernel, server: JupyterServer) -> 
     }
     assert list(found) == [
         "service", "versions", "server extension", "lab extension", "data folder", "file system",
-        "database", "key", "practice: redirect URIs", "practice: metadata", "practice: PKCE",
-        "practice: provider", "practice: clock", "practice: client authentication", "sales",
+        "database", "key", "settings", "TLS", "practice: redirect URIs", "practice: metadata",
+        "practice: PKCE", "practice: provider", "practice: clock",
+        "practice: client authentication", "practice: redirect URI", "practice: refresh token",
+        "practice: known trap", "sales",
     ]  # fmt: skip
     unwell = {name for name, one in found.items() if one["outcome"] != "ok"}
-    assert unwell <= {"lab extension", "sales"}, found
+    # what only a sign-in shows, and a trap that is told whatever is right
+    told = {"practice: redirect URI", "practice: refresh token", "practice: known trap"}
+    assert unwell <= {"lab extension", "sales", *told}, found
     assert server.mount in found["service"]["detail"]
     assert "JUPYTER_OAUTHCONN_URL" in found["service"]["detail"]
     assert server.mount in found["practice: redirect URIs"]["detail"]

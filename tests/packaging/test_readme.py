@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
 
 from jupyter_oauthconn.catalog import load
-from jupyter_oauthconn.model import Interaction, Settings
+from jupyter_oauthconn.model import Interaction
+from jupyter_oauthconn.model.settings import setting_fields
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
 
 def test_every_setting_is_in_the_table_with_its_default() -> None:
     rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]+?) \|", README, re.MULTILINE))
-    assert list(rows) == [one.name for one in fields(Settings)]
-    for one in fields(Settings):
+    assert list(rows) == [one.name for one in setting_fields()]
+    for one in setting_fields():
         match one.default:
             case bool():
                 assert rows[one.name] == f"`{one.default}`".lower()

@@ -13,6 +13,7 @@ from traitlets.config import Config
 
 from jupyter_oauthconn.errors import InvalidParameterError
 from jupyter_oauthconn.model import Settings
+from jupyter_oauthconn.model.settings import CHANGED_HERE, DEFAULT, setting_fields
 from jupyter_oauthconn.server.extension import OAuthConn
 
 from ..jupyter import jupyter_server
@@ -39,6 +40,24 @@ def test_configuration_goes_before_environment(monkeypatch: pytest.MonkeyPatch) 
     assert found.refresh_margin == timedelta(minutes=1)
     assert found.device_flow_enabled
     assert found.catalog_paths == ("/a",)
+
+
+def test_each_setting_knows_where_it_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = settings(
+        monkeypatch, {"REFRESH_MARGIN": "60"}, administrator_contact="data-team@example.com"
+    ).changed({"refresh_margin": "90", "audit_retention": "60", "proxy": "http://evil.example"})
+    listing = {one.name: one for one in found.in_force()}
+    assert list(listing) == [one.name for one in setting_fields()]
+    told = {name: (one.value, one.origin, one.changeable) for name, one in listing.items()}
+    # what the environment or the configuration says wins over what was changed at run time
+    assert told["refresh_margin"] == ("60", "JUPYTER_OAUTHCONN_REFRESH_MARGIN", False)
+    assert told["administrator_contact"] == (
+        "data-team@example.com", "OAuthConn.administrator_contact", False,
+    )  # fmt: skip
+    assert told["audit_retention"] == ("60", CHANGED_HERE, True)
+    assert told["allow_user_clients"] == ("false", DEFAULT, True)
+    # some cannot be changed while the service runs
+    assert told["proxy"] == ("", DEFAULT, False)
 
 
 def test_a_list_takes_what_is_appended() -> None:
@@ -90,12 +109,15 @@ def test_the_help_tells_each_setting_with_its_default() -> None:
         name: OAuthConn.class_get_trait_help(trait)
         for name, trait in OAuthConn.class_own_traits(config=True).items()
     }
-    assert {*shown, "interaction"} == set(Settings.__slots__)  # that one is a matter of kernels
+    # that one is a matter of kernels
+    assert {*shown, "interaction"} == {one.name for one in setting_fields()}
     for name, seconds in {"authorization_lifetime": 600, "refresh_margin": 300}.items():
         assert "in seconds" in shown[name]
         assert shown[name].endswith(f"Default: {seconds}")
     assert shown["device_flow_enabled"].endswith("Default: False")
+    assert shown["allow_user_clients"].endswith("Default: False")
     assert shown["catalog_paths"].endswith("Default: []")
+    assert shown["config_files"].endswith("Default: []")
     assert shown["home"].endswith("Default: None")
 
 

@@ -11,10 +11,7 @@ import pytest
 from jupyter_oauthconn.broker.local import LocalBroker
 from jupyter_oauthconn.demo import PracticeServer
 from jupyter_oauthconn.kernel.practice import consent
-from jupyter_oauthconn.model import (
-    Connection,
-    Grant,
-)
+from jupyter_oauthconn.model import Actor, Connection, Grant, Owner
 from jupyter_oauthconn.service.token_service import TokenService
 
 
@@ -34,8 +31,16 @@ class World:
         return self.broker._owner
 
     @property
+    def person(self) -> Owner:
+        return self.broker._person
+
+    @property
+    def actor(self) -> Actor:
+        return self.broker._actor
+
+    @property
     def connection(self) -> Connection:
-        return self.service.connections.get(self.owner, "sales")
+        return self.service.connections.get(self.person, "sales")
 
     @property
     def grant(self) -> Grant:

@@ -18,7 +18,7 @@ def test_github_says_pending_with_status_200(world: World) -> None:
         ClientDraft(name="hub", provider="github", client_id="x", client_secret=secret)
     )
     broker.add_connection(ConnectionDraft(name="code", client="hub"))
-    profile = service.profiles.of(service.connections.get(world.owner, "code"))
+    profile = service.profiles.of(service.connections.get(world.person, "code"))
     answer = HttpAnswer(
         status=200,
         headers={"content-type": "application/json"},

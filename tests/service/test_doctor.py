@@ -4,16 +4,31 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
 import subprocess
 import sys
+import threading
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import jupyter_oauthconn
-from jupyter_oauthconn.model import Check, Outcome
+from jupyter_oauthconn.errors import UnknownClientError, UnknownConnectionError
+from jupyter_oauthconn.model import (
+    Check,
+    ClientDraft,
+    NewTokens,
+    Outcome,
+    Secret,
+    Settings,
+    State,
+)
 from jupyter_oauthconn.service.checks.extensions import extension_checks
+from jupyter_oauthconn.service.token_service import TokenService
 from jupyter_oauthconn.storage import files
 
 from .conftest import World
@@ -21,8 +36,8 @@ from .conftest import World
 OK, FAILED, UNKNOWN = Outcome.OK, Outcome.FAILED, Outcome.UNKNOWN
 
 
-def found(world: World, name: str | None = None) -> dict[str, Check]:
-    return {one.check: one for one in world.broker.doctor(name)}
+def found(world: World, **of: str) -> dict[str, Check]:
+    return {one.check: one for one in world.broker.doctor(**of)}
 
 
 def at_server(world: World, address: str, *redirect_uris: str) -> Check:
@@ -35,20 +50,29 @@ def at_server(world: World, address: str, *redirect_uris: str) -> Check:
 
 
 def test_everything_is_looked_at_and_well(signed_in: World) -> None:
-    checks = found(signed_in)
-    assert list(checks) == [
-        "data folder", "file system", "database", "key", "practice: redirect URIs",
-        "practice: metadata", "practice: PKCE", "practice: provider", "practice: clock",
-        "practice: client authentication", "sales",
+    checks = signed_in.broker.doctor()
+    assert [one.check for one in checks] == [
+        "data folder", "file system", "database", "key", "settings", "TLS",
+        "practice: redirect URIs", "practice: metadata", "practice: PKCE", "practice: provider",
+        "practice: clock", "practice: client authentication",
+        # one for each that is stored
+        "practice: redirect URI", "practice: redirect URI",
+        "practice: refresh token", "practice: known trap", "sales",
     ]  # fmt: skip
-    assert {one.outcome for one in checks.values()} == {OK}
-    assert not any(one.next_step for one in checks.values())
+    # that may be true of anybody: nothing looks whether it is
+    trap = next(one for one in checks if one.check == "practice: known trap")
+    assert trap.outcome is UNKNOWN
+    assert trap.detail in signed_in.broker.provider("practice").traps
+    assert {one.outcome for one in checks if one is not trap} == {OK}
+    assert not any(one.next_step for one in checks)
 
 
 def test_without_a_client_there_is_no_provider_to_ask(world: World) -> None:
     world.broker.remove_client("practice", force=True)
     checks = found(world)
-    assert list(checks)[-1] == "OAuth clients"
+    assert list(checks) == [
+        "data folder", "file system", "database", "key", "settings", "TLS", "OAuth clients",
+    ]  # fmt: skip
     assert checks["OAuth clients"].outcome is UNKNOWN
     assert "%oauthclient register" in checks["OAuth clients"].next_step
 
@@ -175,11 +199,208 @@ def test_a_clock_that_is_wrong(world: World, monkeypatch: pytest.MonkeyPatch, mi
 
 
 def test_a_name_narrows_it(signed_in: World) -> None:
-    of_connection = found(signed_in, "sales")
-    assert next(iter(of_connection)) == "redirect URIs"
+    of_client = [
+        "redirect URIs", "metadata", "PKCE", "provider", "clock", "client authentication",
+        "redirect URI", "refresh token", "known trap",
+    ]  # fmt: skip
+    assert list(found(signed_in, client="practice")) == of_client
+    of_connection = found(signed_in, connection="sales")
+    assert list(of_connection) == [*of_client[:-1], "token", "known trap"]
     assert of_connection["token"].outcome is OK
-    assert "redirect URIs" in found(signed_in, "practice")
-    assert found(signed_in, "nobody")["name"].outcome is FAILED
+    with pytest.raises(UnknownClientError, match="sales"):
+        signed_in.broker.doctor(client="sales")
+    with pytest.raises(UnknownConnectionError, match="practice"):
+        signed_in.broker.doctor(connection="practice")
+
+
+# --- settings, TLS, public address
+
+
+def other_settings(world: World, **given: Any) -> dict[str, Check]:
+    """What a service with those settings finds in the same store."""
+    service = TokenService(Settings(**given), world.service.store, world.service.catalog)
+    service.checks.address = world.service.checks.address
+    return {one.check: one for one in service.checks.doctor(world.actor)}
+
+
+def test_settings_are_told_with_their_origin(world: World) -> None:
+    assert found(world)["settings"].detail == "Everything is the default."
+    world.broker.change_settings({"refresh_margin": "60"})
+    given = Settings.from_environ({"JUPYTER_OAUTHCONN_DEVICE_FLOW_ENABLED": "false"})
+    service = TokenService(given, world.service.store, world.service.catalog)
+    (told,) = (one for one in service.checks.doctor(world.actor) if one.check == "settings")
+    assert told.outcome is OK
+    assert told.detail == (
+        "device_flow_enabled = false (JUPYTER_OAUTHCONN_DEVICE_FLOW_ENABLED); "
+        "refresh_margin = 60 (administration page); everything else is the default."
+    )
+
+
+def test_no_password_of_a_setting_is_told(world: World) -> None:
+    told = other_settings(world, proxy="http://ana:canary@127.0.0.1:1")["settings"]
+    assert "proxy = http://…@127.0.0.1:1 (" in told.detail
+    assert "canary" not in told.detail
+
+
+def test_whom_this_machine_trusts(world: World, tmp_path: Path) -> None:
+    assert found(world)["TLS"].outcome is OK
+    bundle = tmp_path / "bundle.pem"
+    two = ssl.create_default_context().get_ca_certs(binary_form=True)[:2]
+    bundle.write_text("\n".join(map(ssl.DER_cert_to_PEM_cert, two)))
+    service = TokenService(
+        Settings(ca_bundle=str(bundle)), world.service.store, world.service.catalog
+    )
+
+    def tls() -> Check:
+        return next(one for one in service.checks.doctor(world.actor) if one.check == "TLS")
+
+    assert tls().outcome is OK
+    assert f"2 of them from {bundle}" in tls().detail
+    # it was read when the service started
+    bundle.unlink()
+    assert tls().outcome is FAILED
+    assert tls().next_step == f"`ls -l {bundle}`"
+
+
+@pytest.fixture
+def outside() -> Iterator[Callable[[str], str]]:
+    """Serves what it is told to at an address that is not this service's; the address."""
+    answers = {"body": ""}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = answers["body"].encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """The test says what is wrong."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+
+    def serve(body: str) -> str:
+        answers["body"] = body
+        return f"http://127.0.0.1:{server.server_port}/hub/oauthconn/"
+
+    yield serve
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("body", "outcome", "says"),
+    [
+        ('{"status": "ok", "wire_version": 1}', OK, "leads to a token service"),
+        ("<h1>Welcome</h1>", FAILED, "is no token service (status 200)"),
+        (None, UNKNOWN, "cannot be reached from here"),
+    ],
+)
+def test_the_public_address_leads_back_here(
+    world: World, outside: Callable[[str], str], body: str | None, outcome: Outcome, says: str
+) -> None:
+    address = outside(body) if body is not None else "http://127.0.0.1:1/oauthconn/"
+    world.service.checks.address = address
+    check = other_settings(world, public_url=address.removesuffix("oauthconn/"))["public address"]
+    assert check.outcome is outcome
+    assert address in check.detail
+    assert says in check.detail
+    assert ("public_url" in check.next_step) == (outcome is not OK)
+    # without the setting there is nothing to compare
+    assert "public address" not in found(world)
+
+
+# --- client secret, redirect URI, refresh token
+
+
+def confidential(world: World, **secret: Any) -> dict[str, Check]:
+    """What is found about a client of the practice provider that has a secret."""
+    provider = world.server.provider
+    world.broker.add_client(
+        ClientDraft(
+            name="web",
+            provider="practice",
+            client_id="confidential-notebook",
+            issuer=world.server.issuer,
+            client_secret=Secret("first"),
+            loopback_port="any",
+        )
+    )
+    (first,) = world.broker.client("web").secrets
+    if secret:
+        world.broker.add_client_secret("web", provider.confidential_secret, **secret)
+    world.service.store.registry.remove_client_secret(first.id)
+    return found(world, client="web")
+
+
+@pytest.mark.parametrize(
+    ("days", "outcome", "says"),
+    [
+        (None, OK, "nobody has said when it ends"),
+        (30, OK, "It ends on"),
+        (13, FAILED, "It ends on"),
+    ],
+)
+def test_when_the_client_secret_ends(
+    world: World, days: int | None, outcome: Outcome, says: str
+) -> None:
+    ends_at = None if days is None else world.service.store.now() + timedelta(days=days)
+    checks = confidential(world, ends_at=ends_at)
+    assert checks["client secret"].outcome is outcome
+    assert says in checks["client secret"].detail
+    assert ("clients add-secret web" in checks["client secret"].next_step) == (outcome is FAILED)
+    assert checks["client authentication"].outcome is OK
+
+
+def test_a_client_secret_that_is_missing(world: World) -> None:
+    checks = confidential(world)
+    assert (checks["client secret"].outcome, checks["client secret"].detail) == (
+        FAILED,
+        "It is missing.",
+    )
+    assert "clients add-secret web" in checks["client secret"].next_step
+    assert checks["token endpoint"].outcome is FAILED
+
+
+def test_a_public_client_has_no_secret_to_look_at(world: World) -> None:
+    assert "client secret" not in found(world, client="practice")
+
+
+def test_a_redirect_uri_that_the_provider_does_not_know(world: World) -> None:
+    foreign = "http://localhost:8888/elsewhere"
+    kept = world.broker.client("practice").redirect_uris[0]
+    world.broker.edit_client("practice", {"redirect_uris": (kept, foreign)})
+    checks = [one for one in world.broker.test_client("practice") if one.check == "redirect URI"]
+    assert [one.outcome for one in checks] == [OK, FAILED]
+    assert f"accepts {kept}" in checks[0].detail
+    assert foreign in checks[1].detail
+    assert f"Enter {foreign} at the provider" in checks[1].next_step
+    # nobody was signed in by it, and no sign-in is under way
+    assert world.broker.connection("sales").status.state is State.NOT_CONNECTED
+
+
+def test_a_refresh_token_is_told_from_the_latest_sign_in(world: World) -> None:
+    nobody = found(world, client="practice")["refresh token"]
+    assert nobody.outcome is UNKNOWN
+    assert "%connect add NAME --client practice" in nobody.next_step
+    world.sign_in()
+    assert found(world, client="practice")["refresh token"].outcome is OK
+    now = world.service.store.now()
+    tokens = NewTokens(
+        access_token=Secret("at"), refresh_token=None, token_type="Bearer", issued_at=now,
+        expires_at=None, refresh_at=None, refresh_expires_at=None, scope="",
+    )  # fmt: skip
+    world.service.store.grants.put(
+        world.owner, world.connection.id, tokens, requested_scope="", identity=None, subject=None
+    )
+    none = found(world, client="practice")["refresh token"]
+    assert none.outcome is FAILED
+    assert "offline_access" in none.next_step
 
 
 # --- what Jupyter's configuration says

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -171,16 +172,22 @@ def test_client_management_can_be_switched_off(signed_in: World) -> None:
         signed_in.service.store,
         signed_in.service.catalog,
     )
+    actor = signed_in.actor
+    assert actor.administrator
     for act in (
-        lambda: service.clients.add(ClientDraft(**OIDC), actor="me"),
-        lambda: service.clients.edit("practice", {"title": "x"}, version=None, actor="me"),
-        lambda: service.clients.remove("practice", actor="me"),
-        lambda: service.clients.add_secret("practice", Secret("x"), actor="me"),
+        lambda: service.clients.add(ClientDraft(**OIDC), actor),
+        lambda: service.clients.edit("practice", {"title": "x"}, actor),
+        lambda: service.clients.preview("practice", {"title": "x"}, actor),
+        lambda: service.clients.remove("practice", actor, force=True),
+        lambda: service.clients.add_secret("practice", Secret("x"), actor),
+        lambda: service.clients.remove_secret("practice", uuid4(), actor),
     ):
         with pytest.raises(NotAllowedError) as caught:
             act()
         assert caught.value.code == "client_management_disabled"
-    assert service.tokens.access_token(signed_in.owner, signed_in.connection).reveal()
+    assert [one.name for one in service.clients.all(actor)] == ["practice"]
+    connection = service.connections.usable(signed_in.person, "sales")
+    assert service.tokens.access_token(signed_in.owner, connection).reveal()
 
 
 def test_a_secret_is_not_read_back(world: World) -> None:

@@ -20,6 +20,7 @@ from jupyter_oauthconn.model import (
     ConnectionDraft,
     Grant,
     NewTokens,
+    Owner,
     Secret,
 )
 from jupyter_oauthconn.storage import Store
@@ -49,6 +50,10 @@ class World:
     owner: UUID
     connection: Connection
     open: Callable[[], Store]
+
+    @property
+    def person(self) -> Owner:
+        return Owner(id=self.owner, name="ana")
 
     def tokens(self, name: str, *, refresh: bool = True) -> NewTokens:
         now = self.store.now()

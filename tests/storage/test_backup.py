@@ -84,7 +84,7 @@ def test_a_backup_brings_everything_back_and_leaves_the_keys_out(sqlite_world, h
     sentence = backup(sqlite_world.store, target)
     assert str(home / "keys.json") in sentence
     assert target.stat().st_mode & 0o777 == 0o600
-    sqlite_world.store.grants.take(sqlite_world.owner, sqlite_world.connection.id)
+    sqlite_world.store.grants.take(sqlite_world.connection.id)
     restore(target, home=home)
     assert sqlite_world.grant() == grant
     sqlite_world.store.close()

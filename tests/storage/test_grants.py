@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 import sqlalchemy as sa
@@ -283,18 +283,17 @@ def test_an_invalid_grant_keeps_what_a_refresh_under_way_brings(world):
     assert world.store.grants.save(mine, world.tokens("new"))
     grant = world.grant()
     assert (grant.state, grant.reason) == (GrantState.REAUTH_REQUIRED, Reason.SCOPE_CHANGED)
-    assert world.store.grants.take(world.owner, world.connection.id)[
-        0
-    ].tokens.refresh_token.reveal() == ("refresh-new-canary")
+    (taken,) = world.store.grants.take(world.connection.id, world.owner)
+    assert taken.tokens.refresh_token.reveal() == "refresh-new-canary"
 
 
 def test_taking_defeats_a_refresh_under_way(world):
     world.sign_in()
     mine = claimed(world)
     world.store.grants.mark_sent(mine)
-    taken = world.store.grants.take(world.owner, world.connection.id)
+    taken = world.store.grants.take(world.connection.id, world.owner)
     assert [one.tokens.refresh_token.reveal() for one in taken] == ["refresh-first-canary"]
-    assert world.store.grants.take(world.owner, world.connection.id) == []
+    assert world.store.grants.take(world.connection.id, world.owner) == []
     assert not world.store.grants.save(mine, world.tokens("late"))
     assert not world.store.grants.keep_candidate(mine, None, Secret("refresh-late"))
     assert world.store.grants.read(world.owner, world.connection.id) is None
@@ -304,18 +303,42 @@ def test_taking_brings_kept_candidates_too(world):
     world.sign_in()
     late, _ = taken_over(world)
     world.store.grants.keep_candidate(late, None, Secret("refresh-late"))
-    taken = world.store.grants.take(world.owner, world.connection.id)
+    taken = world.store.grants.take(world.connection.id, world.owner)
     assert [one.tokens.refresh_token.reveal() for one in taken] == [
         "refresh-late",
         "refresh-first-canary",
     ]
 
 
+def test_of_everybody_or_of_one_alone(world):
+    eve = world.store.owners.ensure("os", "2000", "eve")
+    world.sign_in()
+
+    def sign_in_as_eve() -> None:
+        world.store.grants.put(
+            eve, world.connection.id, world.tokens("eve"),
+            requested_scope="read", identity=None, subject=None,
+        )  # fmt: skip
+
+    def taken(*of: UUID) -> list[tuple[UUID, str]]:
+        found = world.store.grants.take(world.connection.id, *of)
+        return [(one.owner_id, one.tokens.refresh_token.reveal()) for one in found]
+
+    sign_in_as_eve()
+    assert taken(eve) == [(eve, "refresh-eve-canary")]
+    assert world.grant().identity == "analyst@example.com"
+    sign_in_as_eve()
+    assert sorted(taken()) == sorted(
+        [(world.owner, "refresh-first-canary"), (eve, "refresh-eve-canary")]
+    )
+    assert taken() == []
+
+
 def test_use_is_noted_also_for_a_grant_that_is_gone(world):
     grant = world.sign_in()
     world.store.grants.touch(grant.id)
     world.store.grants.touch(grant.id)
-    world.store.grants.take(world.owner, world.connection.id)
+    world.store.grants.take(world.connection.id, world.owner)
     world.store.grants.touch(grant.id)
 
 

@@ -130,7 +130,7 @@ class LifeOfAGrant(RuleBasedStateMachine):
             return
         taken = {
             one.tokens.refresh_token.reveal()
-            for one in self.grants.take(self.world.owner, self.world.connection.id)
+            for one in self.grants.take(self.world.connection.id, self.world.owner)
         }
         assert self.given - self.provider.spent <= taken, "all that may live is revoked"
         self.given = set()

@@ -18,7 +18,7 @@ store.close()
 
 FORK = """
 import os, sys, pathlib
-from jupyter_oauthconn.model import Event
+from jupyter_oauthconn.model import ALL_EVENTS, Event
 from jupyter_oauthconn.storage import Store
 store = Store.open(home=pathlib.Path(sys.argv[1]), database_url=sys.argv[2] or None)
 store.journal.add(Event(kind="parent before"))
@@ -30,7 +30,7 @@ if child == 0:
     sys.exit(0)
 assert os.waitpid(child, 0)[1] == 0, "the child failed"
 store.journal.add(Event(kind="parent after"))
-print(*(one.kind for one in store.journal.events(None, 9)), sep=",")
+print(*(one.kind for one in store.journal.events(ALL_EVENTS, 9)), sep=",")
 store.close()
 """
 

@@ -168,7 +168,7 @@ def test_forgetting_sign_ins_keeps_clients_and_connections(world, home):
     client = store.registry.client("warehouse")
     assert (client.secrets, client.used_by) == ((), 1)
     assert store.registry.client_secrets(client.id) == []
-    assert store.registry.connections(world.owner) == [world.connection]
+    assert store.registry.connections(world.person) == [world.connection]
     assert list((home / "spool").iterdir()) == []
     assert (home / "keys.json.unreadable").read_text() == "lost"
 

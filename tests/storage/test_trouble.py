@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from jupyter_oauthconn.errors import StorageError
-from jupyter_oauthconn.model import Event
+from jupyter_oauthconn.model import ALL_EVENTS, Event
 from jupyter_oauthconn.storage import Store, files
 
 
@@ -66,7 +66,7 @@ def test_a_locked_database(sqlite_world, home):
     error = refused(store.journal.add, Event(kind="x"))
     assert "locked by another program" in str(error)
     assert str(home / "oauthconn.db") in str(error)
-    assert store.journal.events(None, 1) == []  # readers go on
+    assert store.journal.events(ALL_EVENTS, 1) == []  # readers go on
     other.execute("ROLLBACK")
     other.close()
     store.journal.add(Event(kind="x"))
@@ -139,7 +139,7 @@ def test_postgresql_after_a_crash_is_met_without_an_error(home, postgres):
     store.journal.add(Event(kind="before"))
     postgres.restart(immediate=True)
     store.journal.add(Event(kind="after"))
-    assert [one.kind for one in store.journal.events(None, 5)] == ["after", "before"]
+    assert [one.kind for one in store.journal.events(ALL_EVENTS, 5)] == ["after", "before"]
     store.close()
 
 

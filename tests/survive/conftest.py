@@ -29,11 +29,13 @@ from jupyter_oauthconn.errors import InteractionRequiredError
 from jupyter_oauthconn.kernel.practice import consent
 from jupyter_oauthconn.model import (
     AccessToken,
+    Actor,
     Authorization,
     ClientDraft,
     Connection,
     ConnectionDraft,
     Grant,
+    Owner,
     Secret,
     Settings,
     Status,
@@ -120,7 +122,7 @@ class World:
         consent(authorization.public_url, account=account)
 
     def grant(self, name: str = "sales") -> Grant | None:
-        connection = self.broker._service.connections.get(self.owner, name)
+        connection = self.broker._service.connections.get(self.broker._person, name)
         found: Grant | None = self.store.grants.read(self.owner, connection.id)
         return found
 
@@ -134,7 +136,7 @@ class World:
         self._change(names, refresh_at=self.store.now() - timedelta(seconds=1))
 
     def _change(self, names: Sequence[str], **values: datetime) -> None:
-        ids = [self.broker._service.connections.get(self.owner, name).id for name in names]
+        ids = [self.broker._service.connections.get(self.broker._person, name).id for name in names]
         with self.store.database.writing() as connection:
             connection.execute(
                 sa.update(grants).where(grants.c.connection_id.in_(ids)).values(**values)
@@ -221,6 +223,8 @@ class Timeless:
         self._catalog = load([catalog])
         self._open()
         self.owner = self.service.owner("os", "1000", "ana")
+        self.person = Owner(id=self.owner, name="ana", administrator=True)
+        self.actor = Actor(owner=self.person, administrator=True)
 
     @property
     def provider(self) -> PracticeProvider:
@@ -237,30 +241,29 @@ class Timeless:
             redirect_uris=("http://127.0.0.1/oauthconn/callback/practice",),
             loopback_port="any",
         )
-        self.service.clients.add(draft, actor="ana")
-        self.service.connections.add(
-            self.owner, ConnectionDraft(name=name, client=name), actor="ana"
-        )
+        self.service.clients.add(draft, self.actor)
+        self.service.connections.add(ConnectionDraft(name=name, client=name), self.actor)
 
     def connection(self, name: str) -> Connection:
-        return self.service.connections.get(self.owner, name)
+        return self.service.connections.get(self.person, name)
 
     def sign_in(self, name: str, account: str = "analyst@example.com") -> Authorization:
-        authorization = Flows(self.service, self.owner).start(self.connection(name), None)
+        authorization = Flows(self.service, self.person).start(self.connection(name), None)
         assert authorization.public_url is not None
         consent(authorization.public_url, account=account)
         return self.service.sign_ins.read(self.owner, authorization.id)
 
     def ask(self, name: str, *, rejected: int | None = None) -> AccessToken:
+        connection = self.service.connections.usable(self.person, name)
         return self.service.tokens.access_token(
-            self.owner, self.connection(name), rejected_generation=rejected
+            self.owner, connection, rejected_generation=rejected
         )
 
     def grant(self, name: str) -> Grant | None:
         return self.service.store.grants.read(self.owner, self.connection(name).id)
 
     def status(self, name: str) -> Status:
-        return self.service.connections.seen(self.owner, name).status
+        return self.service.connections.seen(self.person, name).status
 
     def refreshes(self) -> list[Record]:
         return self.provider.requests("token", grant_type="refresh_token")

@@ -111,7 +111,7 @@ def test_a_failure_that_keeps_the_grant(world: Timeless, fault: str, alive: bool
     world.clock.pass_(LIFE)
     if case.later == "suspended":
         assert ask(world, old) == "invalid_client"
-        world.service.clients.edit("sales", {"title": "Mended"}, version=None, actor="ana")
+        world.service.clients.edit("sales", {"title": "Mended"}, world.actor)
         assert ask(world, old) == RENEWED
     else:
         assert ask(world, old) == case.later
@@ -240,7 +240,7 @@ def test_a_refused_client_is_mended_by_a_new_secret(timeless: Timeless) -> None:
     assert grant is not None
     assert grant.state is GrantState.SUSPENDED
     assert timeless.status("sales").state is State.MISCONFIGURED
-    timeless.service.clients.add_secret("sales", new, actor="ana")
+    timeless.service.clients.add_secret("sales", new, timeless.actor)
     assert ask(timeless, old) == RENEWED
     assert [one.outcome for one in timeless.refreshes()] == ["invalid_client", "ok"]
 

@@ -130,8 +130,8 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: self.signed_in)
     @rule()
     def the_person_revokes(self) -> None:
-        service = self.world.service
-        service.connections.revoke(self.world.owner, self.world.connection(self.name), actor="ana")
+        world = self.world
+        world.service.connections.revoke(world.person, world.connection(self.name), world.actor)
         assert self.world.grant(self.name) is None
 
     # --- what always holds

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from two_users import CLIENT_ID, MOUNT, Answer, TwoUsers, two_users
@@ -103,7 +103,10 @@ def everything(users: TwoUsers, server: PracticeServer) -> Iterator[tuple[str, A
     for method, path, body in [
         ("POST", "clients", confidential),
         ("POST", "clients/secretive/secrets", {"client_secret": f"{MARKER}-second"}),
-        ("POST", "clients/secretive/secrets", {"client_secret": secret}),
+        ("POST", "clients/secretive/secrets", {"client_secret": f"{MARKER}-third"}),
+        ("POST", "clients/secretive/secrets", {"secret_reference": f"{MARKER}-nowhere"}),
+        ("DELETE", f"clients/secretive/secrets/{uuid4()}", None),
+        ("POST", "clients/secretive/preview", {"client_id": "x", "client_secret": secret}),
         ("PATCH", "clients/secretive", {"title": "Secretive", "client_secret": secret}),
         ("PATCH", "clients/secretive", {"title": "Secretive"}),
         ("POST", "clients", {**confidential, "client_id": 7}),
@@ -112,21 +115,31 @@ def everything(users: TwoUsers, server: PracticeServer) -> Iterator[tuple[str, A
         ("POST", "connections", {"name": "plans", "client": "secretive"}),
     ]:
         yield f"{method} {path}", ask(method, f"api/v1/{path}", headers, body)
+    newest = users.admin.broker.client("secretive").secrets[0].id
+    path = f"api/v1/clients/secretive/secrets/{newest}"
+    yield "DELETE secret", ask("DELETE", path, headers)
     users.sign_in(users.admin, "plans")
     users.sign_in(users.admin, "sales")
     for path in ("openapi.json", "me", "providers", "providers/practice", "clients", "grants",
                  "clients/secretive", "events", "doctor", "connections", "connections/plans",
-                 "health", "nothing"):  # fmt: skip
+                 "health", "nothing", "settings", "keys", "clients/secretive/use",
+                 "providers/practice/request", "grants?owner=", "grants?client=secretive",
+                 "doctor?client=secretive", "doctor?connection=plans"):  # fmt: skip
         yield f"GET {path}", ask("GET", f"api/v1/{path}", headers)
     yield "token", ask("POST", TOKEN, headers, {})
     started = ask("POST", "api/v1/connections/sales/authorizations", headers, {"again": True})
     yield "authorization", started
+    grant = users.admin.broker.grants(client="secretive")[0].id
     for method, path, body in [
         ("GET", f"authorizations/{started.json()['id']}", None),
         ("DELETE", f"authorizations/{started.json()['id']}", None),
         ("POST", "connections/plans/test", {}),
         ("POST", "connections/plans/ensure", {"for_seconds": 60}),
         ("POST", "connections/plans/token", {"min_validity_seconds": "long"}),
+        ("PATCH", "settings", {"settings": {"proxy": f"http://{MARKER}@proxy.example.com"}}),
+        ("PATCH", "settings", {"settings": {"refresh_margin": MARKER}}),
+        ("PATCH", "settings", {"settings": {"refresh_margin": "60"}}),
+        ("DELETE", f"grants/{grant}", None),
         ("DELETE", "connections/plans/grant", None),
         ("DELETE", "connections/sales", None),
         ("DELETE", "clients/secretive?force=true", None),

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 import sqlalchemy as sa
@@ -103,6 +104,45 @@ def test_values_that_no_member_can_have_are_not_quoted(users: TwoUsers) -> None:
     assert b"hunter2" not in answer.body
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body", "parameter"),
+    [
+        ("PATCH", "settings", {"settings": {"refresh_margin": 60}}, "settings.refresh_margin"),
+        ("PATCH", "settings", {"settings": {"refresh_margin": "soon"}}, "refresh_margin"),
+        ("PATCH", "settings", {"settings": {"administrator_contact": "a\x00"}},
+         "administrator_contact"),
+        ("PATCH", "settings", {"settings": {"colour": "red"}}, "colour"),
+        ("PATCH", "settings", {"settings": ["refresh_margin"]}, "settings"),
+        ("PATCH", "settings", {"settings": {}, "colour": "red"}, "colour"),
+        ("PATCH", "settings", {}, "settings"),
+        ("DELETE", "grants/7", None, "id"),
+        ("DELETE", "clients/practice/secrets/7", None, "id"),
+        ("POST", "clients/practice/secrets", {"client_secret": 7}, "client_secret"),
+        ("POST", "clients/practice/secrets", {"secret_reference": 7}, "secret_reference"),
+        ("POST", "clients/practice/secrets", {"ends_at": 7}, "ends_at"),
+        ("GET", "events?cursor=-1", None, "cursor"),
+        ("GET", f"events?cursor={'9' * 19}", None, "cursor"),
+        ("GET", "events?client=%00", None, "client"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_mistake_of_an_administrator_is_named(
+    users: TwoUsers, method: str, path: str, body: dict[str, Any] | None, parameter: str
+) -> None:
+    answer = users.ask(method, f"api/v1/{path}", users.admin.kernel, body)
+    assert code_of(answer) == (400, "invalid_parameter"), answer.body
+    assert answer.json()["details"]["parameter"] == parameter
+
+
+@pytest.mark.parametrize("ends_at", ["tomorrow", "2026-13-01T00:00:00Z", "2099-01-01T00:00:00"])
+def test_an_end_that_is_no_time_is_refused(users: TwoUsers, ends_at: str) -> None:
+    body = {"client_secret": "hunter2", "ends_at": ends_at}
+    path = "api/v1/clients/practice/secrets"
+    answer = users.ask("POST", path, users.admin.kernel, body)
+    assert code_of(answer) == (400, "invalid_parameter")
+    assert b"hunter2" not in answer.body
+
+
 @contextmanager
 def statements(users: TwoUsers) -> Iterator[list[str]]:
     """The SQL that runs meanwhile."""
@@ -132,8 +172,10 @@ def test_a_name_that_nothing_can_have_never_reaches_the_database(
             ("POST", f"{CONNECTIONS}/{name}/token", {}),
             ("GET", f"api/v1/clients/{name}", None),
             ("GET", f"api/v1/authorizations/{name}", None),
+            ("DELETE", f"api/v1/clients/practice/secrets/{name}", None),
+            ("DELETE", f"api/v1/grants/{name}", None),
             ("GET", f"api/v1/providers/{name}", None),
-            ("GET", f"api/v1/doctor?name={name}", None),
+            ("GET", f"api/v1/providers/{name}/request", None),
         ):
             answer = users.ask(method, path, users.admin.kernel, body)
             assert answer.status in {400, 404}, (path, answer.body)
@@ -141,12 +183,23 @@ def test_a_name_that_nothing_can_have_never_reaches_the_database(
     assert seen == []
 
 
+@pytest.mark.parametrize("name", ["..", "SALES", "é", "x" * 5000, "sales\n", "' OR 1=1", "🔑"])
+def test_the_doctor_names_what_it_does_not_know(users: TwoUsers, name: str) -> None:
+    for kind in ("client", "connection"):
+        path = f"api/v1/doctor?{urlencode({kind: name})}"
+        answer = users.ask("GET", path, users.admin.kernel)
+        assert code_of(answer) == (404, f"unknown_{kind}")
+        assert answer.json()["details"]["name"] == name
+    # its one parameter of before says so
+    assert users.ask("GET", "api/v1/doctor?name=sales", users.admin.kernel).status == 400
+
+
 @pytest.mark.parametrize(
     ("query", "parameter"),
     [
         ("limit=0", "limit"), ("limit=-1", "limit"), ("limit=1001", "limit"), ("limit=", "limit"),
         ("limit=many", "limit"), ("limit=1.5", "limit"), ("limit=1&limit=2", "limit"),
-        ("limit=99999999999999999999", "limit"), ("cursor=%ff", "cursor"), ("colour=red", "colour"),
+        ("limit=99999999999999999999", "limit"), ("cursor=%ff", "cursor"), ("cursor=%00", "cursor"), ("colour=red", "colour"),
         ("token%00=x", "token\x00"),
     ],
 )  # fmt: skip
@@ -181,6 +234,50 @@ def test_lists_come_in_pages(users: TwoUsers) -> None:
     )
 
 
+def test_events_come_in_pages_and_by_a_filter(users: TwoUsers) -> None:
+    users.sign_in(users.admin, "sales")
+    whole = users.ask("GET", "api/v1/events", users.admin.kernel).json()
+    assert whole["next"] is None
+    seen, cursor = [], ""
+    while cursor is not None:
+        query = f"limit=2&cursor={cursor}" if cursor else "limit=2"
+        page = users.ask("GET", f"api/v1/events?{query}", users.admin.kernel).json()
+        seen += page["items"]
+        cursor = page["next"]
+    assert seen == whole["items"]
+    connected = users.ask("GET", "api/v1/events?kind=connected", users.admin.kernel).json()
+    assert [(one["owner"], one["connection"]) for one in connected["items"]] == [("admin", "sales")]
+    for query in ("owner=other&kind=connected", "outcome=access_denied", "client=nothing"):
+        found = users.ask("GET", f"api/v1/events?{query}", users.admin.kernel).json()
+        assert found == {"items": [], "next": None}
+    # a name in the filter shows nobody what is another's
+    for query in ("owner=admin", "connection=sales&owner=admin"):
+        found = users.ask("GET", f"api/v1/events?{query}", users.other.kernel).json()["items"]
+        assert {one["owner"] for one in found} <= {"other"}
+
+
+def test_sign_ins_of_others_are_for_administrators(users: TwoUsers) -> None:
+    for person in users.host.people:
+        users.sign_in(person, "sales")
+
+    def grants(query: str) -> list[tuple[str, str]]:
+        found = users.ask("GET", f"api/v1/grants{query}", users.admin.kernel).json()
+        return [(one["owner"], one["connection"]) for one in found["items"]]
+
+    everybody = [("admin", "sales"), ("other", "sales")]
+    assert grants("") == everybody[:1]
+    assert grants("?owner=") == grants("?client=practice") == everybody
+    assert grants("?owner=other") == everybody[1:]
+    assert grants("?owner=nobody") == []
+    first = users.ask("GET", "api/v1/grants?owner=&limit=1", users.admin.kernel).json()
+    then = {"owner": "", "limit": 1, "cursor": first["next"]}
+    second = users.ask("GET", f"api/v1/grants?{urlencode(then)}", users.admin.kernel).json()
+    assert [one["owner"] for one in first["items"] + second["items"]] == ["admin", "other"]
+    for query in ("?owner=", "?owner=admin", "?owner=other", "?client=practice"):
+        refused = users.ask("GET", f"api/v1/grants{query}", users.other.kernel)
+        assert code_of(refused) == (403, "not_allowed")
+
+
 def test_a_stale_version_changes_nothing(users: TwoUsers) -> None:
     headers = users.admin.kernel
     for path in ("api/v1/connections/budget", "api/v1/clients/practice"):
@@ -190,6 +287,7 @@ def test_a_stale_version_changes_nothing(users: TwoUsers) -> None:
             users.ask("DELETE", f"{path}?version={version + 1}", headers),
         ):
             assert code_of(answer) == (409, "conflict")
+    assert users.ask("GET", "api/v1/clients/practice", headers).json()["used_by"] == 3
     path = "api/v1/connections/budget"
     assert users.ask("DELETE", f"{path}?version=1", headers).status == 204
     assert users.ask("GET", path, headers).status == 404

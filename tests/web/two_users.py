@@ -38,6 +38,8 @@ from jupyter_oauthconn.web.host import Caller, Kind, PersonHandler
 MOUNT = "/a%40b/oauthconn/"
 SESSION, XSRF = "session", "_xsrf"
 CLIENT_ID = "two-users"
+#: Which `other` is in.
+GROUP = "analysts"
 
 
 @dataclass(kw_only=True)
@@ -46,6 +48,8 @@ class Person:
 
     owner: Owner
     broker: OwnedBroker
+    #: what she gets where she does not administrate
+    as_user: OwnedBroker
     administrator: bool
     session: str = field(default_factory=secrets.token_urlsafe)
     server_token: str = field(default_factory=secrets.token_urlsafe)
@@ -89,8 +93,9 @@ class TwoUserHost:
     def people(self) -> tuple[Person, Person]:
         return self.admin, self.other
 
-    def broker(self, owner: Owner) -> OwnedBroker:
-        return next(one.broker for one in self.people if one.owner == owner)
+    def broker(self, owner: Owner, *, administrator: bool) -> OwnedBroker:
+        person = next(one for one in self.people if one.owner == owner)
+        return person.broker if administrator or not person.administrator else person.as_user
 
     def kernel_caller(self, authorization: str) -> Caller | None:
         return self.caller_by("Bearer", authorization, "kernel_credential", Kind.KERNEL)
@@ -107,10 +112,19 @@ class TwoUserHost:
         return f"{handler.request.protocol}://{handler.request.host}"
 
     def _person(self, name: str, *, administrator: bool) -> Person:
-        owner = Owner(id=self.service.owner("test", name, name), name=name)
-        flows = HostedFlows(self.service, owner.id, f"{self.url}{self.mount}")
-        broker = OwnedBroker(self.service, owner, flows, administrator=administrator)
-        return Person(owner=owner, broker=broker, administrator=administrator)
+        owner = Owner(
+            id=self.service.owner("test", name, name),
+            name=name,
+            groups=frozenset({GROUP} if not administrator else ()),
+            administrator=administrator,
+        )
+        flows = HostedFlows(self.service, owner, f"{self.url}{self.mount}")
+        return Person(
+            owner=owner,
+            broker=OwnedBroker(self.service, owner, flows, administrator=administrator),
+            as_user=OwnedBroker(self.service, owner, flows, administrator=False),
+            administrator=administrator,
+        )
 
 
 class TwoUserPerson(PersonHandler):
@@ -217,7 +231,7 @@ class TwoUsers:
 
     def sign_in(self, person: Person, name: str, *, account: str = "analyst@example.com") -> None:
         """Signs the person in, by a loopback page beside the host."""
-        flows = Flows(self.host.service, person.owner.id)
+        flows = Flows(self.host.service, person.owner)
         beside = OwnedBroker(self.host.service, person.owner, flows)
         authorization = beside.authorize(name)
         assert authorization.public_url is not None
@@ -234,6 +248,7 @@ def practice_client(issuer: str, url: str, name: str = "practice") -> ClientDraf
         issuer=issuer,
         loopback_port="any",
         redirect_uris=(f"{url}callback/{name}",),
+        allowed_users=("*",),
     )
 
 

@@ -54,6 +54,7 @@ CLIENT = model.ClientRegistration(
     version=3,
     name="warehouse",
     title="Warehouse",
+    description="Sales figures.",
     provider="generic-oidc",
     client_id="0oa1",
     auth_method=model.AuthMethod.CLIENT_SECRET_BASIC,
@@ -71,6 +72,7 @@ CLIENT = model.ClientRegistration(
     allowed_groups=("analysts",),
     enabled=False,
     managed_by="clients.toml",
+    owner="ada",
     secrets=(
         model.ClientSecretInfo(id=AN_ID, set_at=NOON, ends_at=NOON + HOUR, reference="env:W"),
     ),
@@ -88,9 +90,11 @@ CONNECTION = model.Connection(
     parameters={"role": "ANALYST"},
     scope="sales.read",
     connector="http",
+    login_hint="ada@example.com",
     shared_users=("grace",),
     shared_groups=("analysts",),
     mine=False,
+    owner="grace",
     updated_at=NOON,
     status=NEW_STATUS,
 )
@@ -115,9 +119,25 @@ ENDURANCE = model.Endurance(
     lasts=None, detail="Nobody can tell.", expires_at=NOON + HOUR, refresh_expires_at=None
 )
 
+CLIENT_USE = model.ClientUse(
+    connections=(
+        model.ConnectionUse(owner="ada", connection="sales", sign_ins=2),
+        model.ConnectionUse(owner="grace", connection="budget", sign_ins=1),
+    )
+)
+GRANT = model.OwnedGrant(
+    id=AN_ID, owner="ada", connection="sales", client="warehouse", status=STATUS
+)
+SETTING = model.SettingInForce(
+    name="refresh_margin", value="60", origin="administration page", changeable=True
+)
+
 PAIRS: list[tuple[str, Any, Callable[[Any], Any], Callable[[Any], Any]]] = [
     ("client", CLIENT, wire.client_json, wire.read_client),
     ("connection", CONNECTION, wire.connection_json, wire.read_connection),
+    ("client_use", CLIENT_USE, wire.client_use_json, wire.read_client_use),
+    ("grant", GRANT, wire.grant_json, wire.read_grant),
+    ("setting", SETTING, wire.setting_json, wire.read_setting),
     ("status", STATUS, wire.status_json, wire.read_status),
     ("authorization", AUTHORIZATION, wire.authorization_json, wire.read_authorization),
     ("event", EVENT, wire.event_json, wire.read_event),

@@ -34,10 +34,12 @@ CLIENT = model.ClientDraft(
     provider="oidc",
     client_id="0oa1",
     title="Warehouse",
+    description="Sales figures.",
     parameters={"host": "login.example.com"},
     issuer="https://login.example.com",
     endpoints=model.Endpoints(token="https://login.example.com/token"),
     client_secret=model.Secret("canary-secret"),
+    secret_reference="env:W",
     auth_method=model.AuthMethod.CLIENT_SECRET_BASIC,
     scope="openid sales.read",
     authorization_parameters={"prompt": "consent"},
@@ -55,11 +57,13 @@ CONNECTION = model.ConnectionDraft(
     parameters={"role": "ANALYST"},
     scope="sales.read",
     connector="http",
+    login_hint="ada@example.com",
     shared_users=("grace",),
     shared_groups=("analysts",),
 )
 CLIENT_CHANGES: dict[str, Any] = {
     "title": "House",
+    "description": "",
     "client_id": "0oa2",
     "parameters": {"host": "id.example.com", "realm": None},
     "issuer": None,
@@ -81,6 +85,7 @@ CONNECTION_CHANGES: dict[str, Any] = {
     "parameters": {"role": None},
     "scope": "sales.read",
     "connector": None,
+    "login_hint": "",
     "shared_users": ("ada",),
     "shared_groups": (),
 }
@@ -108,6 +113,7 @@ PROVIDER = ProviderEntry(
     scopes=Scopes(default=("data",), offline=("offline_access",), identity=("openid",)),
     auth_methods=(model.AuthMethod.NONE, model.AuthMethod.CLIENT_SECRET_POST),
     authorization_parameters={"prompt": "consent"},
+    account_prompt="select_account",
     token_answer=TokenAnswerRules(
         default_lifetime=timedelta(hours=1),
         keep=("instance_url",),
@@ -172,6 +178,22 @@ def test_sec_53_a_draft_that_was_read_hides_its_secret() -> None:
     assert "canary" not in repr(read)
 
 
+def test_a_secret_and_back() -> None:
+    secret = (model.Secret("canary-secret"), "env:W", NOON + timedelta(hours=1))
+    assert wire.client_secret_json(*secret) == golden("client_secret")
+    assert wire.read_client_secret(golden("client_secret")) == secret
+    # one of the two is enough, and what was not given is left out
+    alone = wire.client_secret_json(model.Secret("canary-secret"), None, None)
+    assert alone == {"client_secret": "canary-secret"}
+    by_reference = wire.client_secret_json(None, "env:W", None)
+    assert by_reference == {"secret_reference": "env:W"}
+    assert wire.read_client_secret(by_reference) == (None, "env:W", None)
+
+
+def test_sec_53_a_secret_that_was_read_hides_itself() -> None:
+    assert "canary" not in repr(wire.read_client_secret(golden("client_secret")))
+
+
 # --- changes
 
 
@@ -205,11 +227,15 @@ def test_what_cannot_be_changed_reaches_the_service_by_name_only() -> None:
 READERS: list[tuple[str, Callable[[Any], Any]]] = [
     ("client_draft", wire.read_client_draft),
     ("client_changes", wire.read_client_changes),
+    ("client_secret", wire.read_client_secret),
     ("connection_draft", wire.read_connection_draft),
     ("connection_changes", wire.read_connection_changes),
     ("provider", read_provider),
     ("client", wire.read_client),
     ("connection", wire.read_connection),
+    ("client_use", wire.read_client_use),
+    ("grant", wire.read_grant),
+    ("setting", wire.read_setting),
     ("status", wire.read_status),
     ("authorization", wire.read_authorization),
     ("event", wire.read_event),
@@ -242,6 +268,12 @@ READERS: list[tuple[str, Callable[[Any], Any]]] = [
         ("client_draft", {"inactivity": 60}),
         ("client_draft", {"enabled": True}),
         ("client_draft", {"shared_with": {}}),
+        ("client_draft", {"secret_reference": 5}),
+        ("client_draft", {"description": None}),
+        ("client_secret", {"client_secret": 5}),
+        ("client_secret", {"secret_reference": ["env:W"]}),
+        ("client_secret", {"ends_at": "tomorrow"}),
+        ("client_secret", {"ends_at": 5}),
         ("client_changes", {"access_token_lifetime": 60}),
         ("client_changes", {"version": "3"}),
         ("client_changes", {"version": True}),
@@ -250,6 +282,12 @@ READERS: list[tuple[str, Callable[[Any], Any]]] = [
         ("connection_draft", {"shared_with": {"users": "ada"}}),
         ("connection_draft", {"shared_with": {"owners": ["ada"]}}),
         ("connection_draft", {"shared_users": ["ada"]}),
+        ("connection_draft", {"login_hint": None}),
+        ("client_use", {"connections": {"ada": "sales"}}),
+        ("client_use", {"connections": [{"owner": "ada", "connection": "sales"}]}),
+        ("grant", {"status": None}),
+        ("setting", {"value": 60}),
+        ("setting", {"changeable": "yes"}),
         ("connection_changes", {"shared_users": ["ada"]}),
         ("connection_changes", {"parameters": [["role", "x"]]}),
     ],
@@ -315,7 +353,9 @@ def test_every_entry_of_the_catalog_comes_whole(entry: ProviderEntry) -> None:
     ("name", "shape"),
     [
         ("me", wire.Me),
-        ("grant", wire.Grant),
+        ("key", wire.Key),
+        ("client_request", wire.ClientRequest),
+        ("settings_changes", wire.SettingsChanges),
         ("health", wire.Health),
         ("token_request", wire.TokenRequest),
         ("authorization_request", wire.AuthorizationRequest),

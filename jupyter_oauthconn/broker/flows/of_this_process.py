@@ -22,6 +22,7 @@ from jupyter_oauthconn.model import (
     Connection,
     Flow,
     Interaction,
+    Owner,
     Secret,
 )
 from jupyter_oauthconn.service.sign_in.redirect_uris import loopback_redirect_uris, misfit_of
@@ -36,8 +37,8 @@ from .one_at_a_time import OneAtATime
 class Flows(OneAtATime):
     """Starts sign-ins of one owner, joins pending ones, hosts their pages in this process."""
 
-    def __init__(self, service: TokenService, owner_id: UUID) -> None:
-        super().__init__(service, owner_id)
+    def __init__(self, service: TokenService, owner: Owner) -> None:
+        super().__init__(service, owner)
         self._sites: dict[int, LoopbackSite] = {}
         # flow `paste` has no browser of ours: its binding stays in this process
         self._pasted: dict[UUID, tuple[Secret, ClientRegistration, Authorization]] = {}
@@ -122,13 +123,16 @@ class Flows(OneAtATime):
         if loopback_redirect_uris(client):
             return Flow.LOOPBACK
         profile = self._service.profiles.of(connection)
-        if self._service.settings.device_flow_enabled and profile.endpoints.device_authorization:
+        if (
+            self._service.settings.now().device_flow_enabled
+            and profile.endpoints.device_authorization
+        ):
             return Flow.DEVICE
         raise no_loopback_uri(client)
 
     def _server_page(self, client: ClientRegistration, connection: Connection) -> str | None:
         """The start page at a running server that keeps its things in this very store."""
-        settings = self._service.settings
+        settings = self._service.configured
         if settings.interaction is Interaction.PRACTICE:
             return None  # the robot has no session at a server
         store = store_fingerprint(self._service.store.home, settings.database_url)
@@ -184,7 +188,7 @@ class Flows(OneAtATime):
                 if fits and site.origin == f"http://{host_of(uri)}:{port}":
                     return site, uri
         sockets, uri, host = bind(client)
-        site = LoopbackSite(self._service, self._owner, sockets, host)
+        site = LoopbackSite(self._service, self._person, sockets, host)
         site.start()
         self._sites[site.port] = site
         return site, uri

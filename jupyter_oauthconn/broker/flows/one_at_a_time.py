@@ -7,7 +7,7 @@ import threading
 from uuid import UUID
 
 from jupyter_oauthconn.errors import AccessDeniedError, AuthorizationExpiredError, OAuthConnError
-from jupyter_oauthconn.model import Authorization, Connection, Flow
+from jupyter_oauthconn.model import Authorization, Connection, Flow, Owner
 from jupyter_oauthconn.service.sign_in.device import DeviceSignIn
 from jupyter_oauthconn.service.token_service import TokenService
 from jupyter_oauthconn.storage import AuthorizationRow
@@ -16,9 +16,10 @@ from jupyter_oauthconn.storage import AuthorizationRow
 class OneAtATime:
     """The sign-ins of one owner. A subclass says which pending ones it can show."""
 
-    def __init__(self, service: TokenService, owner_id: UUID) -> None:
+    def __init__(self, service: TokenService, owner: Owner) -> None:
         self._service = service
-        self._owner = owner_id
+        self._person = owner
+        self._owner = owner.id
         self._lock = threading.Lock()
         self._devices: dict[UUID, DeviceSignIn] = {}
 

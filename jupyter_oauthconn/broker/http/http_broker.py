@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from http import HTTPStatus
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import urlencode
 from uuid import UUID
 
 from jupyter_oauthconn import wire
@@ -25,6 +24,7 @@ from jupyter_oauthconn.errors import (
     UnknownProviderError,
 )
 from jupyter_oauthconn.model import (
+    ALL_EVENTS,
     DEFAULT_MIN_VALIDITY,
     AccessToken,
     Authorization,
@@ -32,17 +32,32 @@ from jupyter_oauthconn.model import (
     Check,
     ClientDraft,
     ClientRegistration,
+    ClientUse,
     Connection,
     ConnectionDraft,
     Endurance,
     Event,
+    EventFilter,
     Flow,
+    OwnedGrant,
     Revocation,
     Secret,
+    SettingInForce,
     is_name,
 )
 
 from ..running import ServiceFile
+from .bodies import (
+    JSON,
+    ForeignAnswerError,
+    items_of,
+    nothing,
+    page_of,
+    path_of,
+    sealed,
+    text_of,
+    value_of,
+)
 from .http_connection import Answer, HttpConnections, Request
 
 _API = "api/v1/"
@@ -58,10 +73,6 @@ class _Way(NamedTuple):
 
     file: ServiceFile
     connections: HttpConnections
-
-
-class _ForeignAnswerError(Exception):
-    """An answer that no token service of ours gives. Never leaves this module."""
 
 
 class HttpBroker:
@@ -124,7 +135,7 @@ class HttpBroker:
         while True:
             left = timedelta(seconds=max(0.0, deadline - time.monotonic()))
             share = min(_POLL, left).total_seconds()
-            path = _path("authorizations", str(id), wait_seconds=round(share, 3))
+            path = path_of("authorizations", str(id), wait_seconds=round(share, 3))
             found = self._get(path, wire.read_authorization, waits=share)
             over = found.state is not AuthorizationState.PENDING or found.confirm
             if over or left <= _POLL:
@@ -135,14 +146,14 @@ class HttpBroker:
         raise UnknownAuthorizationError(str(id))
 
     def confirm(self, id: UUID) -> Authorization:
-        path = _path("authorizations", str(id), "confirm")
+        path = path_of("authorizations", str(id), "confirm")
         return self._ask("POST", path, wire.read_authorization)
 
     def cancel(self, id: UUID) -> None:
-        self._ask("DELETE", _path("authorizations", str(id)), _nothing)
+        self._ask("DELETE", path_of("authorizations", str(id)), nothing)
 
     def test(self, name: str) -> Sequence[Check]:
-        return self._ask("POST", self._connection(name, "test"), _items_of(wire.read_check))
+        return self._ask("POST", self._connection(name, "test"), items_of(wire.read_check))
 
     def ensure(self, name: str, lasts: timedelta) -> Endurance:
         asked: wire.EnsureRequest = {"for_seconds": lasts.total_seconds()}
@@ -151,9 +162,10 @@ class HttpBroker:
     def revoke(self, name: str) -> Revocation:
         return self._ask("DELETE", self._connection(name, "grant"), wire.read_revocation)
 
-    def doctor(self, name: str | None = None) -> Sequence[Check]:
-        query = {} if name is None else {"name": name}
-        return self._items("doctor", wire.read_check, **query)
+    def doctor(
+        self, *, client: str | None = None, connection: str | None = None
+    ) -> Sequence[Check]:
+        return self._items("doctor", wire.read_check, client=client, connection=connection)
 
     # --- Registry
 
@@ -163,7 +175,12 @@ class HttpBroker:
     def provider(self, key: str) -> ProviderEntry:
         if not is_name(key):
             raise UnknownProviderError(str(key), known=[one.key for one in self.providers()])
-        return self._get(_path("providers", key), read_provider)
+        return self._get(path_of("providers", key), read_provider)
+
+    def client_request(self, provider: str) -> str:
+        if not is_name(provider):
+            raise UnknownProviderError(str(provider))
+        return self._get(path_of("providers", provider, "request"), text_of)
 
     def clients(self) -> Sequence[ClientRegistration]:
         return self._items("clients", wire.read_client)
@@ -172,7 +189,7 @@ class HttpBroker:
         return self._get(self._client(name), wire.read_client)
 
     def add_client(self, draft: ClientDraft) -> ClientRegistration:
-        body = _sealed(wire.client_draft_json(draft))
+        body = sealed(wire.client_draft_json(draft))
         return self._ask("POST", "clients", wire.read_client, body)
 
     def edit_client(
@@ -181,16 +198,33 @@ class HttpBroker:
         body = wire.client_changes_json(changes, version)
         return self._ask("PATCH", self._client(name), wire.read_client, body)
 
-    def add_client_secret(self, name: str, secret: Secret) -> ClientRegistration:
-        body = _sealed({"client_secret": secret.reveal()})
+    def client_use(self, name: str) -> ClientUse:
+        return self._get(self._client(name, "use"), wire.read_client_use)
+
+    def preview_client(self, name: str, changes: Mapping[str, Any]) -> ClientUse:
+        body = wire.client_changes_json(changes, None)
+        return self._ask("POST", self._client(name, "preview"), wire.read_client_use, body)
+
+    def add_client_secret(
+        self,
+        name: str,
+        secret: Secret | None,
+        *,
+        ends_at: datetime | None = None,
+        reference: str | None = None,
+    ) -> ClientRegistration:
+        body = sealed(wire.client_secret_json(secret, reference, ends_at))
         return self._ask("POST", self._client(name, "secrets"), wire.read_client, body)
 
-    def remove_client(self, name: str, *, force: bool = False) -> None:
-        query = {"force": "true"} if force else {}
-        self._ask("DELETE", self._client(name, **query), _nothing)
+    def remove_client_secret(self, name: str, id: UUID) -> ClientRegistration:
+        return self._ask("DELETE", self._client(name, "secrets", str(id)), wire.read_client)
+
+    def remove_client(self, name: str, *, force: bool = False, version: int | None = None) -> None:
+        query = {"force": "true" if force else None, "version": version}
+        self._ask("DELETE", self._client(name, **query), nothing)
 
     def test_client(self, name: str) -> Sequence[Check]:
-        return self._ask("POST", self._client(name, "test"), _items_of(wire.read_check))
+        return self._ask("POST", self._client(name, "test"), items_of(wire.read_check))
 
     def add_connection(self, draft: ConnectionDraft) -> Connection:
         body = wire.connection_draft_json(draft)
@@ -203,10 +237,29 @@ class HttpBroker:
         return self._ask("PATCH", self._connection(name), wire.read_connection, body)
 
     def remove_connection(self, name: str) -> None:
-        self._ask("DELETE", self._connection(name), _nothing)
+        self._ask("DELETE", self._connection(name), nothing)
 
-    def events(self, *, limit: int = 50) -> Sequence[Event]:
-        return self._items("events", wire.read_event, limit=limit)
+    def grants(
+        self, *, owner: str | None = None, client: str | None = None
+    ) -> Sequence[OwnedGrant]:
+        if owner is None and client is None:
+            owner = ""  # of everybody
+        return self._items("grants", wire.read_grant, owner=owner, client=client)
+
+    def revoke_grant(self, id: UUID) -> Revocation:
+        return self._ask("DELETE", path_of("grants", str(id)), wire.read_revocation)
+
+    def settings(self) -> Sequence[SettingInForce]:
+        return self._items("settings", wire.read_setting)
+
+    def change_settings(self, changes: Mapping[str, str | None]) -> Sequence[SettingInForce]:
+        body = {"settings": dict(changes)}
+        return self._ask("PATCH", "settings", items_of(wire.read_setting), body)
+
+    def events(self, *, limit: int = 50, wanted: EventFilter = ALL_EVENTS) -> Sequence[Event]:
+        filters = asdict(wanted)
+        filters["cursor"] = filters.pop("before")
+        return self._get(path_of("events", limit=limit, **filters), items_of(wire.read_event))
 
     # --- how
 
@@ -215,19 +268,19 @@ class HttpBroker:
         if not is_name(name):
             # nothing can have it, and it might be no path either
             raise UnknownConnectionError(str(name), known=[one.name for one in self.connections()])
-        return _path("connections", name, *more)
+        return path_of("connections", name, *more)
 
     def _client(self, name: str, *more: str, **query: object) -> str:
         """The path of an OAuth client. Raises `UnknownClientError`."""
         if not is_name(name):
             raise UnknownClientError(str(name), known=[one.name for one in self.clients()])
-        return _path("clients", name, *more, **query)
+        return path_of("clients", name, *more, **query)
 
     def _items(self, path: str, read: Callable[[Any], _Value], **query: object) -> list[_Value]:
         """All pages of a list."""
         found: list[_Value] = []
         while True:
-            items, cursor = self._get(_path(path, **query), partial(_page, read))
+            items, cursor = self._get(path_of(path, **query), partial(page_of, read))
             found += items
             if cursor is None:
                 return found
@@ -250,7 +303,7 @@ class HttpBroker:
         request = Request(
             method=method,
             path=_API + path,
-            body=body if body is None or isinstance(body, Secret) else _sealed(body),
+            body=body if body is None or isinstance(body, Secret) else sealed(body),
             seconds=_LONG_SECONDS,
             repeatable=repeatable,
         )
@@ -287,16 +340,16 @@ class HttpBroker:
     def _read(self, answer: Answer, read: Callable[[Any], _Value]) -> _Value:
         try:
             if HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
-                return _value(answer, read)
-            error = _value(answer, wire.read_error)
-        except _ForeignAnswerError:
+                return value_of(answer, read)
+            error = value_of(answer, wire.read_error)
+        except ForeignAnswerError:
             error = self._foreign(answer)
         raise error
 
     def _foreign(self, answer: Answer) -> OAuthConnError:
         """Quotes nothing of the answer: it may hold anything."""
         url = self._way.file.url if self._way is not None else ""
-        if answer.content_type == _JSON and answer.status < HTTPStatus.MULTIPLE_CHOICES:
+        if answer.content_type == JSON and answer.status < HTTPStatus.MULTIPLE_CHOICES:
             there = self._way.file.version if self._way is not None else "?"
             return ServiceUnreachableError(
                 f"The token service at {url} (jupyter-oauthconn {there}) answers in a way that "
@@ -313,46 +366,8 @@ class HttpBroker:
         )
 
 
-_JSON = "application/json"
 #: How routes refuse a credential that they do not know (any more); 403: the one of tokens.
 _REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
-
-
-def _value(answer: Answer, read: Callable[[Any], _Value]) -> _Value:
-    try:
-        if answer.status == HTTPStatus.NO_CONTENT:
-            return read(None)
-        if answer.content_type != _JSON:
-            raise ValueError
-        return read(json.loads(answer.body))
-    except (KeyError, TypeError, ValueError, RecursionError):
-        # without its frames, which may hold a token
-        raise _ForeignAnswerError from None
-
-
-def _page(read: Callable[[Any], _Value], body: Any) -> tuple[list[_Value], str | None]:
-    items, cursor = body["items"], body["next"]
-    if not isinstance(items, list) or not isinstance(cursor, str | None):
-        raise TypeError
-    return [read(one) for one in items], cursor
-
-
-def _items_of(read: Callable[[Any], _Value]) -> Callable[[Any], list[_Value]]:
-    return lambda body: _page(read, body)[0]
-
-
-def _nothing(body: object) -> None:
-    """An answer that says only that it was done."""
-
-
-def _path(*parts: str, **query: object) -> str:
-    path = "/".join(parts)
-    return f"{path}?{urlencode(query)}" if query else path
-
-
-def _sealed(body: Mapping[str, Any]) -> Secret:
-    """JSON that no frame shows: it may hold a client secret."""
-    return Secret(json.dumps(body))
 
 
 def _same_place(one: ServiceFile, other: ServiceFile) -> bool:

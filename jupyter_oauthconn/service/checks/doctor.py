@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from uuid import UUID
 
 from jupyter_oauthconn.catalog import Catalog
 from jupyter_oauthconn.model import (
+    Actor,
     Check,
     ClientRegistration,
     Connection,
     Outcome,
+    Owner,
     State,
     Status,
 )
 from jupyter_oauthconn.protocol import Transport
 from jupyter_oauthconn.storage import Store
 
-from ..connections import Connections
 from ..profile import Profiles
+from ..registry import Clients, Connections
+from ..settings import RunningSettings
 from ..tokens import Tokens
 from .extensions import extension_checks
-from .findings import failed, tried, unknown
+from .findings import tried, unknown
 from .of_client import ClientChecks
+from .of_settings import public_address_check, settings_check, tls_check
 from .of_store import store_checks
 from .redirect_uris import redirect_uris
 
@@ -44,18 +47,23 @@ class Checks:
         profiles: Profiles,
         transport: Transport,
         tokens: Tokens,
+        registry: Clients,
         connections: Connections,
+        settings: RunningSettings,
     ) -> None:
         self.address: str | None = None
         self._store = store
         self._catalog = catalog
         self._profiles = profiles
+        self._transport = transport
         self._clients = ClientChecks(store, profiles, transport)
         self._tokens = tokens
+        self._registry = registry
         self._connections = connections
+        self._settings = settings
 
     def of_client(self, client: ClientRegistration) -> Sequence[Check]:
-        """Metadata, PKCE, client authentication, clock; nothing is changed at the provider.
+        """What the provider says about an OAuth client; nothing is changed there.
 
         A client that works again resumes the grants that the provider had refused it.
         """
@@ -64,63 +72,80 @@ class Checks:
             self._store.grants.resume_client(client.name)
         return checks
 
-    def of_connection(self, owner_id: UUID, connection: Connection) -> Sequence[Check]:
+    def of_connection(self, owner: Owner, connection: Connection) -> Sequence[Check]:
         """Whether its OAuth client works and a token can really be had now."""
         client = self._profiles.client_of(connection)
         checks = list(self.of_client(client))
-        checks.append(tried("token", lambda: self._renew(owner_id, connection)))
+        checks.append(tried("token", lambda: self._renew(owner, connection)))
         return checks
 
-    def doctor(self, owner_id: UUID, name: str | None) -> Sequence[Check]:
-        """Everything here, and the clients; `name` of a connection or client narrows it."""
-        if name is None:
-            return list(self._everything(owner_id))
-        connection = self._store.registry.connection(owner_id, name)
-        if connection is not None:
-            way_back = self._way_back(self._profiles.client_of(connection))
-            return [way_back, *self.of_connection(owner_id, connection)]
-        client = self._store.registry.client(name)
-        if client is not None:
-            return [self._way_back(client), *self.of_client(client), *self._traps(client)]
-        return [failed("name", f"There is neither a connection nor an OAuth client named {name!r}.",
-                       "`%connect` and `%oauthclient` list them.")]  # fmt: skip
+    def doctor(
+        self, actor: Actor, *, client: str | None = None, connection: str | None = None
+    ) -> Sequence[Check]:
+        """Everything here, and the clients that the actor may see; a name narrows it.
 
-    def _everything(self, owner_id: UUID) -> Iterator[Check]:
+        Raises:
+            UnknownConnectionError, UnknownClientError
+        """
+        if connection is not None:
+            found = self._connections.get(actor.owner, connection)
+            registration = self._profiles.client_of(found)
+            return [
+                self._way_back(registration),
+                *self.of_connection(actor.owner, found),
+                *self._traps(registration),
+            ]
+        if client is not None:
+            return list(self._one_client(self._registry.get(client, actor)))
+        return list(self._everything(actor))
+
+    def _everything(self, actor: Actor) -> Iterator[Check]:
         if self.address is not None:
             yield from extension_checks(answers=True)
         of_store = store_checks(self._store)
         yield from of_store
         if any(one.check == "database" and one.outcome is Outcome.FAILED for one in of_store):
             return  # nothing further can be looked at
-        clients = self._store.registry.clients()
+        settings = self._settings.now()
+        yield settings_check(settings)
+        yield tls_check(settings, self._transport)
+        if settings.public_url is not None and self.address is not None:
+            yield public_address_check(self.address, self._transport)
+        clients = self._registry.all(actor)
         if not clients:
             yield unknown("OAuth clients", "None is registered yet, so there is no redirect URI, "
                           "provider or clock to look at.",
                           "`%oauthclient register NAME --provider KEY --client-id ID`; `jupyter "
                           "oauthconn providers` lists the keys.")  # fmt: skip
-        for client in clients:
-            yield from _named(client.name, self._whole_client(client))
-        for connection in self._connections.all(owner_id):
+        for one in clients:
+            yield from _named(one.name, self._whole_client(one))
+        for connection in self._connections.all(actor.owner):
             if connection.status is not None:
                 yield _standing(connection.name, connection.status)
+
+    def _one_client(self, client: ClientRegistration) -> Iterator[Check]:
+        yield self._way_back(client)
+        yield from self.of_client(client)
+        yield from self._traps(client)
 
     def _whole_client(self, client: ClientRegistration) -> Sequence[Check]:
         if not client.enabled:
             # somebody wanted it so: nothing is wrong
             return [unknown("enabled", "It is switched off.",
                             f"`%oauthclient enable {client.name}` switches it on.")]  # fmt: skip
-        return [self._way_back(client), *self.of_client(client)]
+        return list(self._one_client(client))
 
     def _way_back(self, client: ClientRegistration) -> Check:
         return redirect_uris(client, self.address)
 
-    def _renew(self, owner_id: UUID, connection: Connection) -> str:
-        grant = self._store.grants.read(owner_id, connection.id)
+    def _renew(self, owner: Owner, connection: Connection) -> str:
+        self._connections.usable(owner, connection.name)
+        grant = self._store.grants.read(owner.id, connection.id)
         if grant is not None and not grant.has_refresh_token:
-            token = self._tokens.access_token(owner_id, connection)
+            token = self._tokens.access_token(owner.id, connection)
             detail = "A token is there; the provider gave no refresh token"
         else:
-            token = self._tokens.renew_now(owner_id, connection)
+            token = self._tokens.renew_now(owner.id, connection)
             detail = "The provider has just renewed the token"
         return f"{detail}; granted scope: {token.scope or 'not told'}."
 

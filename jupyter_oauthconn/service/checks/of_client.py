@@ -15,14 +15,24 @@ from jupyter_oauthconn.errors import (
     ProviderRejectedError,
     ProviderUnavailableError,
 )
-from jupyter_oauthconn.model import Check, ClientRegistration, Connection, Secret
+from jupyter_oauthconn.model import (
+    AuthMethod,
+    Check,
+    ClientRegistration,
+    Connection,
+    Grant,
+    Secret,
+)
 from jupyter_oauthconn.protocol import Transport, code_request, validate_token_answer
 from jupyter_oauthconn.storage import Store
 
 from ..profile import Profile, Profiles
 from .findings import failed, ok, unknown
+from .redirect_uris import RedirectURIProbe
 
 _CLOCK_TOLERANCE = timedelta(minutes=2)
+#: A secret that ends within this time is something to act on.
+_SOON = timedelta(days=14)
 
 
 class ClientChecks:
@@ -32,9 +42,11 @@ class ClientChecks:
         self._store = store
         self._profiles = profiles
         self._transport = transport
+        self._redirects = RedirectURIProbe(transport)
 
     def findings(self, client: ClientRegistration) -> Iterator[Check]:
-        """Metadata, PKCE, whether the provider answers, its clock, client authentication."""
+        """Metadata, PKCE, the client's secret, whether the provider answers, its clock, client
+        authentication, redirect URIs, and whether sign-ins bring a refresh token."""
         if not client.enabled:
             yield failed("enabled", f"The OAuth client {client.name!r} is switched off.",
                          f"`%oauthclient enable {client.name}`.")  # fmt: skip
@@ -49,9 +61,12 @@ class ClientChecks:
         except OAuthConnError as error:
             yield failed("metadata", error.message, error.hint)
             return
-        yield ok("metadata", f"The endpoints of {profile.entry.title} are known.")
+        yield _metadata(profile)
         yield _pkce(profile)
+        yield from _secrets(client, self._store.now())
         yield from self._authentication(client, profile)
+        yield from self._redirects.findings(profile)
+        yield _refresh_token(client, self._store.grants.overview.latest_of_client(client.name))
 
     def _authentication(self, client: ClientRegistration, profile: Profile) -> Iterator[Check]:
         """A deliberately wrong code: `invalid_grant` shows that the client was accepted."""
@@ -75,6 +90,52 @@ class ClientChecks:
         yield _client_accepted(
             client, lambda: validate_token_answer(answer, **profile.answer_options)
         )
+
+
+def _metadata(profile: Profile) -> Check:
+    endpoints = [profile.authorization_endpoint, profile.token_endpoint]
+    hosts = " and ".join(dict.fromkeys(urlsplit(one).hostname or "" for one in endpoints))
+    if profile.metadata is None:
+        return ok("metadata", f"The endpoints are known without it; they are at {hosts}.")
+    return ok(
+        "metadata",
+        f"It is the issuer's own ({profile.metadata.issuer}); the endpoints are at {hosts}.",
+    )
+
+
+def _secrets(client: ClientRegistration, now: datetime) -> Iterator[Check]:
+    """How long the client secret lasts, where somebody said it."""
+    if client.auth_method is AuthMethod.NONE:
+        return
+    newest = next((one for one in client.secrets if not one.ends_at or one.ends_at > now), None)
+    step = f"`jupyter oauthconn clients add-secret {client.name} --secret-stdin`."
+    if newest is None:
+        why = "has ended" if client.secrets else "is missing"
+        yield failed("client secret", f"It {why}.", step)
+    elif newest.ends_at is None:
+        yield ok("client secret", f"Set on {newest.set_at:%d %B %Y}; nobody has said when it ends.")
+    elif newest.ends_at - now < _SOON:
+        yield failed("client secret", f"It ends on {newest.ends_at:%d %B %Y}.",
+                     f"Make a new one at the provider, then {step}")  # fmt: skip
+    else:
+        yield ok("client secret", f"It ends on {newest.ends_at:%d %B %Y}.")
+
+
+def _refresh_token(client: ClientRegistration, latest: Grant | None) -> Check:
+    check = "refresh token"
+    if latest is None:
+        return unknown(check, "Nobody has signed in with this OAuth client yet.",
+                       f"Make a connection (`%connect add NAME --client {client.name}`), sign in, "
+                       "then test again.")  # fmt: skip
+    when = f"{latest.connected_at:%d %B %Y}"
+    if latest.has_refresh_token:
+        return ok(check, f"The latest sign-in ({when}) brought one.")
+    return failed(
+        check,
+        f"The latest sign-in ({when}) brought none: people sign in again whenever a token ends.",
+        "Allow refresh tokens for the client app at the provider (often a scope like "
+        "offline_access), then sign in again.",
+    )
 
 
 def _no_way_there(error: ProviderUnavailableError, address: str | None) -> Check:

@@ -8,7 +8,7 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
-from jupyter_oauthconn.model import Check, Event, Outcome
+from jupyter_oauthconn.model import Check, Event, EventFilter, Outcome
 from jupyter_oauthconn.storage import Store
 from jupyter_oauthconn.storage.files import file_system_of, is_on_network
 
@@ -80,8 +80,9 @@ def _file_system(store: Store) -> Check:
 
 def _write_and_read(store: Store) -> str:
     store.journal.add(Event(kind="doctor"))
-    store.journal.events(None, 1)
-    return f"{_capital(store.database.place)} can be written and read."
+    store.journal.events(EventFilter(), 1)
+    revision = store.revision()
+    return f"{_capital(store.database.place)} can be written and read (revision {revision})."
 
 
 def _key(store: Store) -> Sequence[Check]:

@@ -1,13 +1,75 @@
-"""Whether a sign-in comes back to where this service runs."""
+"""Whether a sign-in comes back to where this service runs, and whether the provider lets it."""
 
 from __future__ import annotations
 
-from jupyter_oauthconn.model import Check, ClientRegistration
+from collections.abc import Iterator
+from http import HTTPStatus
+from urllib.parse import parse_qs, urlsplit
 
+from jupyter_oauthconn.errors import ConfigurationError, ProviderError
+from jupyter_oauthconn.model import Check, ClientRegistration
+from jupyter_oauthconn.protocol import Transport, redirect_probe
+
+from ..profile import Profile
 from ..sign_in.redirect_uris import loopback_redirect_uris, misfit_of
-from .findings import failed, ok
+from .findings import failed, ok, unknown
 
 _CHECK = "redirect URIs"
+_PROBE = "redirect URI"
+#: Of a sign-in page, whose content is not looked at.
+_LARGEST_PAGE = 4 * 1024 * 1024
+
+
+class RedirectURIProbe:
+    """Asks the authorization endpoint without anybody who could sign in (`prompt=none`)."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def findings(self, profile: Profile) -> Iterator[Check]:
+        """One for each stored redirect URI. A server must not send anybody to one that it does not
+        know (RFC 6749 §4.1.2.1), so coming back with an error is proof that it does."""
+        for uri in profile.client.redirect_uris:
+            request = redirect_probe(
+                endpoint=profile.authorization_endpoint,
+                client_id=profile.client.client_id,
+                redirect_uri=uri,
+                scope=profile.scope,
+            )
+            try:
+                answer = self._transport.send(
+                    request,
+                    limit=_LARGEST_PAGE,
+                    typed_host=profile.is_typed(profile.authorization_endpoint),
+                )
+            except (ConfigurationError, ProviderError) as error:
+                yield unknown(_PROBE, f"{uri} cannot be told: {error.message}")
+                return
+            yield _judged(uri, answer.status, answer.headers.get("location"), profile)
+
+
+def _judged(uri: str, status: int, location: str | None, profile: Profile) -> Check:
+    if location is not None and location.partition("?")[0] == uri:
+        errors = parse_qs(urlsplit(location).query).get("error", [])
+        if "unauthorized_client" in errors:
+            return failed(
+                _PROBE,
+                f"{profile.entry.title} knows {uri}, but does not let this client app use the "
+                "authorization code flow.",
+                "Allow that flow for the client app at the provider.",
+            )
+        return ok(_PROBE, f"{profile.entry.title} accepts {uri}.")
+    if status in {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}:
+        return failed(
+            _PROBE,
+            f"{profile.entry.title} refuses the client ID together with {uri}.",
+            f"Enter {uri} at the provider, exactly so, and compare the client ID.",
+        )
+    return unknown(
+        _PROBE,
+        f"{profile.entry.title} shows its own page instead of telling whether it accepts {uri}.",
+        "A sign-in tells it.",
+    )
 
 
 def redirect_uris(client: ClientRegistration, address: str | None) -> Check:

@@ -39,6 +39,7 @@ from jupyter_oauthconn.storage import Store
 from ..history import record
 from ..profile import Profile, Profiles
 from ..revocation import revoke_at_provider
+from ..settings import RunningSettings
 from .failures import (
     Kind,
     back_off,
@@ -67,12 +68,18 @@ _HARMLESS_TWICE = frozenset({Rotation.NONE, Rotation.OLD_STAYS_VALID})
 
 @dataclass(frozen=True, slots=True)
 class _Renewal:
-    """One renewal under way. `started` is monotonic, the moment of the claim."""
+    """One renewal under way.
+
+    Attributes:
+        margin: the setting `refresh_margin`, read before anything is sent.
+        started: monotonic, the moment of the claim.
+    """
 
     connection: Connection
     claim: Claim
     profile: Profile
     credentials: ClientCredentials
+    margin: timedelta
     started: float
 
     def seconds(self) -> float:
@@ -92,14 +99,13 @@ class Exchange:
         profiles: Profiles,
         transport: Transport,
         kept: KeptAnswers,
-        *,
-        margin: timedelta,
+        settings: RunningSettings,
     ) -> None:
         self._store = store
         self._profiles = profiles
         self._transport = transport
         self._kept = kept
-        self._margin = margin
+        self._settings = settings
 
     def renew(self, connection: Connection, claim: Claim, *, spare: bool) -> AccessToken:
         """Refreshes the claimed grant and returns the new token; the lease ends in every case.
@@ -145,13 +151,14 @@ class Exchange:
         try:
             profile = self._profiles.of(connection)
             credentials = self._profiles.credentials(profile.client)
+            margin = self._settings.now().refresh_margin
         except ProviderError as error:
             self._failed(connection, claim, error, spent_unknown=claim.previous is Attempt.SENT)
             raise
         except OAuthConnError:
             self._store.grants.release(claim)
             raise
-        return _Renewal(connection, claim, profile, credentials, started)
+        return _Renewal(connection, claim, profile, credentials, margin, started)
 
     def _spare_old_token(self, renewal: _Renewal) -> None:
         """After a refresh whose answer was lost the token may be spent.
@@ -246,7 +253,7 @@ class Exchange:
                 self._failed(renewal.connection, claim, error, spent_unknown=odd)
             raise
         return new_tokens(
-            validated, renewal.profile, issued_at=issued_at, margin=self._margin, previous=claim
+            validated, renewal.profile, issued_at=issued_at, margin=renewal.margin, previous=claim
         )
 
     def _save(self, renewal: _Renewal, tokens: NewTokens) -> AccessToken:

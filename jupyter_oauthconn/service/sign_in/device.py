@@ -61,7 +61,7 @@ class DeviceSignIn:
             NotAllowedError: the device flow is switched off.
             ConfigurationError: the provider has no device authorization endpoint.
         """
-        if not service.settings.device_flow_enabled:
+        if not service.settings.now().device_flow_enabled:
             raise NotAllowedError(
                 "Signing in on another device is switched off here.",
                 hint="Leave the flow out, or set device_flow_enabled.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from jupyter_oauthconn.errors import InvalidClientError, InvalidIDTokenError
@@ -29,6 +29,7 @@ from ..history import record
 from ..profile import Profile, Profiles
 from ..refresh import new_tokens
 from ..revocation import revoke_at_provider
+from ..settings import RunningSettings
 from .account import account_of
 
 
@@ -36,12 +37,12 @@ class NewGrants:
     """Exchanges codes and writes grants."""
 
     def __init__(
-        self, store: Store, profiles: Profiles, transport: Transport, *, margin: timedelta
+        self, store: Store, profiles: Profiles, transport: Transport, settings: RunningSettings
     ) -> None:
         self._store = store
         self._profiles = profiles
         self._transport = transport
-        self._margin = margin
+        self._settings = settings
 
     def exchange_code(
         self,
@@ -88,13 +89,15 @@ class NewGrants:
         nonce: Secret | None,
         issued_at: datetime,
     ) -> None:
-        """Writes the grant and ends the sign-in; another account than before is only held.
+        """Writes the grant and ends the sign-in; another account than before, or than the
+        connection means, is only held until the person has seen it.
 
         Raises:
             InvalidIDTokenError: nothing was written.
         """
         connection = profile.connection
-        tokens = new_tokens(answer, profile, issued_at=issued_at, margin=self._margin)
+        margin = self._settings.now().refresh_margin
+        tokens = new_tokens(answer, profile, issued_at=issued_at, margin=margin)
         try:
             subject, identity = account_of(
                 answer, profile, self._profiles, self._transport, nonce=nonce, now=issued_at
@@ -104,7 +107,9 @@ class NewGrants:
             self._revoke(profile, tokens)
             raise
         before = self._store.grants.read(owner_id, connection.id)
-        if before is not None and _other_account(before, subject, identity):
+        if _not_meant(connection, identity) or (
+            before is not None and _other_account(before, subject, identity)
+        ):
             self._store.authorizations.hold_tokens(
                 authorization_id,
                 tokens,
@@ -142,6 +147,13 @@ class NewGrants:
     def _revoke(self, profile: Profile, tokens: NewTokens) -> None:
         credentials = self._profiles.credentials(profile.client)
         revoke_at_provider(self._transport, profile, credentials, tokens)
+
+
+def _not_meant(connection: Connection, identity: str | None) -> bool:
+    """Whether another account came back than the connection's `login_hint` names; a nameless one
+    may be any."""
+    hint = connection.login_hint
+    return bool(hint) and (identity or "").casefold() != hint.casefold()
 
 
 def _other_account(before: Grant, subject: str | None, identity: str | None) -> bool:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from jupyter_oauthconn.catalog import resolve_authorization_parameters
 from jupyter_oauthconn.errors import (
     AccessDeniedError,
     AuthorizationExpiredError,
@@ -26,7 +25,6 @@ from jupyter_oauthconn.model import (
     AuthorizationState,
     Connection,
     Flow,
-    Grant,
     PendingAuthorization,
     Secret,
     TokenAnswer,
@@ -39,9 +37,11 @@ from jupyter_oauthconn.protocol import (
 from jupyter_oauthconn.storage import AuthorizationRow, Store
 
 from ..history import record
-from ..profile import Profile, Profiles
+from ..profile import Profiles
 from ..refresh import last_error
+from ..settings import RunningSettings
 from .new_grants import NewGrants
+from .of_profile import callback_issuer, extra_parameters
 from .redirect_uris import Misfit, misfit_of, redirect_uri_for
 
 #: A sign-in whose process does not say so for this time is taken over by the next one.
@@ -58,6 +58,7 @@ class StartPage:
     client_id: str
     scope: str
     connected_as: str | None
+    login_hint: str | None = None
 
 
 class SignIns:
@@ -68,14 +69,12 @@ class SignIns:
         store: Store,
         profiles: Profiles,
         transport: Transport,
-        *,
-        lifetime: timedelta,
-        margin: timedelta,
+        settings: RunningSettings,
     ) -> None:
         self._store = store
         self._profiles = profiles
-        self._new_grants = NewGrants(store, profiles, transport, margin=margin)
-        self._lifetime = lifetime
+        self._new_grants = NewGrants(store, profiles, transport, settings)
+        self._settings = settings
 
     def start(
         self,
@@ -85,13 +84,15 @@ class SignIns:
         flow: Flow,
         public_url: str | None,
     ) -> tuple[Authorization, bool]:
-        """Starts a sign-in, or joins the pending one (then the second value is False)."""
-        self._profiles.enabled_client_of(connection)
+        """Starts a sign-in, or joins the pending one (then the second value is False).
+
+        The connection is one that its owner may use (`Connections.usable`).
+        """
         row, started = self._store.authorizations.start(
             owner_id,
             connection.id,
             flow=flow,
-            lifetime=self._lifetime,
+            lifetime=self._settings.now().authorization_lifetime,
             public_url=public_url,
             holder=f"{socket.gethostname()}:{os.getpid()}",
         )
@@ -123,6 +124,7 @@ class SignIns:
             client_id=profile.client.client_id,
             scope=profile.scope,
             connected_as=grant.identity if grant else None,
+            login_hint=connection.login_hint or None,
         )
 
     def press(
@@ -200,7 +202,7 @@ class SignIns:
         """
         row = self._row(owner_id, pending.id)
         try:
-            connection = self._connection(owner_id, row)
+            connection = self._connection(row)
             if connection.client != client_name:
                 raise CallbackMismatchError(
                     "The answer came back to another OAuth client's address than it was asked for.",
@@ -244,7 +246,7 @@ class SignIns:
         row = self._row(owner_id, id)
         held = self._store.authorizations.release_tokens(id)
         if held is not None:
-            self._new_grants.write(owner_id, id, self._connection(owner_id, row), held)
+            self._new_grants.write(owner_id, id, self._connection(row), held)
         return self.read(owner_id, id)
 
     def keep_account(self, owner_id: UUID, id: UUID) -> Authorization:
@@ -252,11 +254,11 @@ class SignIns:
         row = self._row(owner_id, id)
         held = self._store.authorizations.release_tokens(id)
         if held is not None:
-            self._new_grants.discard(self._connection(owner_id, row), held)
+            self._new_grants.discard(self._connection(row), held)
             self._refuse(
                 row,
                 AccessDeniedError(
-                    "Another account signed in than before, and was not wanted.",
+                    "Another account signed in than was meant, and was not wanted.",
                     hint="Nothing was changed. Sign in again and choose the account.",
                 ),
             )
@@ -301,7 +303,9 @@ class SignIns:
             client_id=profile.client.client_id,
             redirect_uri=redirect_uri,
             scope=profile.scope,
-            extra=_extra_parameters(profile, grant),
+            extra=extra_parameters(
+                profile, grant, choose_account=self._has_another_account(owner_id, connection)
+            ),
             openid="openid" in scope_set(profile.scope),
         )
         pending = PendingAuthorization(
@@ -310,7 +314,7 @@ class SignIns:
             connection_id=connection.id,
             client_id=profile.client.id,
             redirect_uri=redirect_uri,
-            issuer=_callback_issuer(profile),
+            issuer=callback_issuer(profile),
             token_endpoint=profile.token_endpoint,
             requested_scope=profile.scope,
             code_verifier=request.code_verifier,
@@ -327,12 +331,20 @@ class SignIns:
             )
         return request.url
 
+    def _has_another_account(self, owner_id: UUID, connection: Connection) -> bool:
+        """Whether another connection of the client is signed in: the provider's own session would
+        bring that account back without asking."""
+        siblings = {
+            one.id for one in self._store.registry.connections_of_client(connection.client)
+        } - {connection.id}
+        return any(one.connection_id in siblings for one in self._store.grants.of_owner(owner_id))
+
     def _refuse(self, row: AuthorizationRow, error: OAuthConnError) -> None:
         now = self._store.now()
         self._store.authorizations.finish(
             row.authorization.id, AuthorizationState.REFUSED, error=last_error(error, now)
         )
-        connection = self._connection(row.owner_id, row)
+        connection = self._connection(row)
         record(self._store, "connected", row.owner_id, connection=connection, outcome=error.code)
 
     def _row(self, owner_id: UUID, id: UUID) -> AuthorizationRow:
@@ -341,28 +353,11 @@ class SignIns:
             raise UnknownAuthorizationError(str(id))
         return row
 
-    def _connection(self, owner_id: UUID, row: AuthorizationRow) -> Connection:
-        connection = self._store.registry.connection(owner_id, row.authorization.connection)
+    def _connection(self, row: AuthorizationRow) -> Connection:
+        connection = self._store.registry.connection_of_id(row.connection_id)
         if connection is None:
             raise UnknownConnectionError(row.authorization.connection)
         return connection
-
-
-def _callback_issuer(profile: Profile) -> str | None:
-    """What `iss` of the callback must be (RFC 9207 §2.4); None where it differs by tenant."""
-    issuer = profile.metadata.issuer if profile.metadata is not None else profile.issuer
-    return None if issuer is None or "{" in issuer else issuer
-
-
-def _extra_parameters(profile: Profile, grant: Grant | None) -> dict[str, str]:
-    client, entry = profile.client, profile.entry
-    parameters = {**client.parameters, **profile.connection.parameters}
-    extra = resolve_authorization_parameters(entry, parameters)
-    extra.update(client.authorization_parameters)
-    if grant is not None and grant.identity is not None:
-        # OpenID Connect Core §3.1.2.1: proposes the account of the time before
-        extra.setdefault("login_hint", grant.identity)
-    return extra
 
 
 def _digest(value: Secret) -> bytes:

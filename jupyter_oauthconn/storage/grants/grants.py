@@ -25,6 +25,7 @@ from ..sealing import Sealer
 from ..tables import clients, connections, grant_use, grants, refresh_candidates
 from .candidates import Candidate, Candidates
 from .lease import RefreshLease
+from .overview import GrantOverview
 from .records import AT_REST, WELL, Records, Renewal, complete, error_to_json
 from .spool import Spool
 
@@ -33,6 +34,7 @@ from .spool import Spool
 class TakenGrant:
     """Tokens that are gone here and have to be revoked at the provider."""
 
+    owner_id: UUID
     tokens: NewTokens
     resource: str
 
@@ -40,7 +42,8 @@ class TakenGrant:
 class Grants:
     """All grants of a store. Thread-safe.
 
-    `claim`, `mark_sent`, `release`, `save`, `record_failure` are those of `RefreshLease`.
+    `claim`, `mark_sent`, `release`, `save`, `record_failure` are those of `RefreshLease`;
+    `overview` is for administrators.
     """
 
     def __init__(self, database: Database, sealer: Sealer, spool_folder: Path) -> None:
@@ -49,6 +52,7 @@ class Grants:
         self._candidates = Candidates(database, sealer)
         self._lease = RefreshLease(database, self._records, self._candidates)
         self._spool = Spool(spool_folder, sealer)
+        self.overview = GrantOverview(database)
         self.claim = self._lease.claim
         self.mark_sent = self._lease.mark_sent
         self.release = self._lease.release
@@ -169,15 +173,20 @@ class Grants:
         """Before it is presented."""
         self._candidates.use(id)
 
-    def take(self, owner_id: UUID, connection_id: UUID) -> list[TakenGrant]:
+    def take(self, connection_id: UUID, owner_id: UUID | None = None) -> list[TakenGrant]:
         """Reads and removes, in one transaction; a refresh under way then cannot save.
 
-        Kept candidates come first, the grant's own tokens last.
+        Kept candidates come first, the grants' own tokens last.
+
+        Args:
+            owner_id: whose grant; None: everybody's who signed in for the connection.
 
         Raises:
             UnsealError: a value cannot be read; they are gone all the same.
         """
-        mine = _of(owner_id, connection_id)
+        mine = grants.c.connection_id == connection_id
+        if owner_id is not None:
+            mine = sa.and_(mine, grants.c.owner_id == owner_id)
         with self._database.writing() as connection:
             rows = connection.execute(sa.select(grants).where(mine).with_for_update()).all()
             kept = [
@@ -185,8 +194,9 @@ class Grants:
             ]
             connection.execute(sa.delete(grants).where(mine))
         return [
-            TakenGrant(self._candidates.tokens_of(one, row), row.resource) for one, row in kept
-        ] + [TakenGrant(self._taken_tokens(row), row.resource) for row in rows]
+            TakenGrant(row.owner_id, self._candidates.tokens_of(one, row), row.resource)
+            for one, row in kept
+        ] + [TakenGrant(row.owner_id, self._taken_tokens(row), row.resource) for row in rows]
 
     def touch(self, grant_id: UUID) -> None:
         """Notes that a token was handed out. A grant that is gone is left alone."""
@@ -269,10 +279,6 @@ class Grants:
 _READ = sa.select(grants).where(
     *(grants.c[name] == sa.bindparam(name) for name in ("owner_id", "connection_id", "resource"))
 )
-
-
-def _of(owner_id: UUID, connection_id: UUID) -> sa.ColumnElement[bool]:
-    return sa.and_(grants.c.owner_id == owner_id, grants.c.connection_id == connection_id)
 
 
 def _of_client(name: str) -> sa.ColumnElement[bool]:

@@ -88,28 +88,7 @@ class Records:
 
     def grant(self, row: sa.Row[Any]) -> Grant:
         """Unseals the access token, never the refresh token. Raises `UnsealError`."""
-        return Grant(
-            id=row.id,
-            owner_id=row.owner_id,
-            connection_id=row.connection_id,
-            resource=row.resource,
-            generation=row.generation,
-            token=self._access_token(row),
-            state=GrantState(row.state),
-            reason=row.reason,
-            has_refresh_token=row.refresh_sealed is not None,
-            requested_scope=row.requested_scope,
-            identity=row.identity,
-            subject=row.subject,
-            connected_at=row.connected_at,
-            refreshed_at=row.refreshed_at,
-            refresh_expires_at=row.refresh_expires_at,
-            attempt=Attempt(row.attempt),
-            lease_until=row.lease_until,
-            failures=row.failures,
-            not_before=row.not_before,
-            last_error=error_from_json(row.last_error),
-        )
+        return _grant(row, self._access_token(row))
 
     def refresh_token(self, row: sa.Row[Any]) -> Secret | None:
         """Raises `UnsealError`."""
@@ -123,21 +102,58 @@ class Records:
         return self._sealer.seal(secret, place)
 
     def _access_token(self, row: sa.Row[Any]) -> AccessToken:
-        return AccessToken(
+        return replace(
+            _closed_token(row),
             value=self._unseal(row, "access_sealed"),
-            generation=row.generation,
-            token_type=row.token_type,
-            expires_at=row.expires_at,
-            refresh_at=row.refresh_at,
-            issued_at=row.issued_at,
-            scope=row.scope,
-            resource=row.resource or None,
             extra=json.loads(self._unseal(row, "extra_sealed").reveal()),
         )
 
     def _unseal(self, row: sa.Row[Any], column: str) -> Secret:
         place = _place(column, row.id, row.owner_id, row.generation)
         return self._sealer.unseal(row._mapping[column], place)
+
+
+def summary(row: sa.Row[Any]) -> Grant:
+    """A grant that nothing was opened for: its token is empty."""
+    return _grant(row, _closed_token(row))
+
+
+def _grant(row: sa.Row[Any], token: AccessToken) -> Grant:
+    return Grant(
+        id=row.id,
+        owner_id=row.owner_id,
+        connection_id=row.connection_id,
+        resource=row.resource,
+        generation=row.generation,
+        token=token,
+        state=GrantState(row.state),
+        reason=row.reason,
+        has_refresh_token=row.refresh_sealed is not None,
+        requested_scope=row.requested_scope,
+        identity=row.identity,
+        subject=row.subject,
+        connected_at=row.connected_at,
+        refreshed_at=row.refreshed_at,
+        refresh_expires_at=row.refresh_expires_at,
+        attempt=Attempt(row.attempt),
+        lease_until=row.lease_until,
+        failures=row.failures,
+        not_before=row.not_before,
+        last_error=error_from_json(row.last_error),
+    )
+
+
+def _closed_token(row: sa.Row[Any]) -> AccessToken:
+    return AccessToken(
+        value=Secret(""),
+        generation=row.generation,
+        token_type=row.token_type,
+        expires_at=row.expires_at,
+        refresh_at=row.refresh_at,
+        issued_at=row.issued_at,
+        scope=row.scope,
+        resource=row.resource or None,
+    )
 
 
 def error_to_json(error: LastError | None) -> dict[str, str] | None:

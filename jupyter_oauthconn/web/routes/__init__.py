@@ -4,11 +4,12 @@ One table; the dispatch, the tests and the OpenAPI document read it. A module fo
 is a call of one of the broker's verbs (2026-11: no framework between the table and the verbs).
 """
 
-from . import clients, connections, reports, sign_ins
+from . import administration, clients, connections, reports, sign_ins
 from .route import ANYONE, EVERYBODY, ApiCall, Route
 
 ROUTES: tuple[Route, ...] = (
     *reports.ROUTES,
+    *administration.ROUTES,
     *clients.ROUTES,
     *connections.ROUTES,
     *sign_ins.ROUTES,

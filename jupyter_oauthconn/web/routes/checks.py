@@ -39,7 +39,11 @@ def check_path(template: str, path: Mapping[str, str]) -> None:
         try:
             UUID(path["id"])
         except ValueError:
-            raise UnknownAuthorizationError(path["id"]) from None
+            if "/authorizations/" in template:
+                raise UnknownAuthorizationError(path["id"]) from None
+            raise InvalidParameterError(
+                "Nothing has such an id.", hint="List them again.", parameter="id"
+            ) from None
 
 
 def read_query(types: Mapping[str, type], given: Mapping[str, Sequence[bytes]]) -> dict[str, Any]:
@@ -177,6 +181,8 @@ def _words(hint: Any) -> str:
 def _value(name: str, kind: type, given: bytes) -> object:
     try:
         text = given.decode()
+        if "\x00" in text:
+            raise ValueError  # noqa: TRY301 - no database keeps one, PostgreSQL cannot even compare
         value = _BOOLEANS[text.lower()] if kind is bool else kind(text)
     except (KeyError, ValueError):
         value = math.nan

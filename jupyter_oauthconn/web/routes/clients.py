@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from jupyter_oauthconn import wire
-from jupyter_oauthconn.model import Secret
+from operator import itemgetter
 
-from .bodies import check_version, read
+from jupyter_oauthconn import wire
+
+from .bodies import read
 from .paging import PAGING, page, whole
 from .route import ApiCall, Route
 
 
 def _list(call: ApiCall) -> object:
-    return page(map(wire.client_json, call.broker.clients()), call.query, by="name")
+    return page(map(wire.client_json, call.broker.clients()), call.query, by=itemgetter("name"))
 
 
 def _show(call: ApiCall) -> wire.Client:
@@ -27,9 +28,19 @@ def _edit(call: ApiCall) -> wire.Client:
     return wire.client_json(call.broker.edit_client(call.name, changes, version=version))
 
 
+def _use(call: ApiCall) -> wire.ClientUse:
+    return wire.client_use_json(call.broker.client_use(call.name))
+
+
+def _preview(call: ApiCall) -> wire.ClientUse:
+    changes, _ = read(wire.read_client_changes, call.body)
+    return wire.client_use_json(call.broker.preview_client(call.name, changes))
+
+
 def _remove(call: ApiCall) -> None:
-    check_version(call, call.broker.client)
-    call.broker.remove_client(call.name, force=call.query.get("force", False))
+    call.broker.remove_client(
+        call.name, force=call.query.get("force", False), version=call.query.get("version")
+    )
 
 
 def _test(call: ApiCall) -> object:
@@ -37,29 +48,46 @@ def _test(call: ApiCall) -> object:
 
 
 def _add_secret(call: ApiCall) -> wire.Client:
-    secret = Secret(call.body["client_secret"])
-    return wire.client_json(call.broker.add_client_secret(call.name, secret))
+    secret, reference, ends_at = read(wire.read_client_secret, call.body)
+    client = call.broker.add_client_secret(call.name, secret, ends_at=ends_at, reference=reference)
+    return wire.client_json(client)
+
+
+def _remove_secret(call: ApiCall) -> wire.Client:
+    return wire.client_json(call.broker.remove_client_secret(call.name, call.id))
 
 
 ROUTES = (
     Route(method="GET", path="api/v1/clients", act=_list, query=PAGING,
           answer=wire.Client, several=True,
-          summary="The OAuth clients, by name; never a client secret."),
-    Route(method="POST", path="api/v1/clients", act=_add, administrator=True,
+          summary="The OAuth clients that the caller may use, an administrator's: all, by name; "
+          "never a client secret."),
+    Route(method="POST", path="api/v1/clients", act=_add,
           body=wire.ClientDraft, answer=wire.Client, status=201,
-          summary="Registers an OAuth client."),
+          summary="Registers an OAuth client; a user's is for herself alone, where the setting "
+          "allow_user_clients says that she may."),
     Route(method="GET", path="api/v1/clients/{name}", act=_show, answer=wire.Client,
           summary="One OAuth client; never its client secret."),
-    Route(method="PATCH", path="api/v1/clients/{name}", act=_edit, administrator=True,
+    Route(method="PATCH", path="api/v1/clients/{name}", act=_edit,
           body=wire.ClientChanges, answer=wire.Client,
           summary="Changes an OAuth client; grants that no longer fit need a new sign-in."),
-    Route(method="DELETE", path="api/v1/clients/{name}", act=_remove, administrator=True,
+    Route(method="DELETE", path="api/v1/clients/{name}", act=_remove,
           asks_provider=True, query={"version": int, "force": bool},
-          summary="Forgets an OAuth client; `force` removes the caller's connections of it, too."),
-    Route(method="POST", path="api/v1/clients/{name}/test", act=_test, administrator=True,
+          summary="Forgets an OAuth client; `force` removes everybody's connections of it, too."),
+    Route(method="GET", path="api/v1/clients/{name}/use", act=_use, administrator=True,
+          answer=wire.ClientUse,
+          summary="Everybody's connections of an OAuth client, and how many are signed in."),
+    Route(method="POST", path="api/v1/clients/{name}/preview", act=_preview,
+          body=wire.ClientChanges, answer=wire.ClientUse,
+          summary="Which connections would need a new sign-in after such a change; changes "
+          "nothing."),
+    Route(method="POST", path="api/v1/clients/{name}/test", act=_test,
           asks_provider=True, answer=wire.Check, several=True,
-          summary="Asks the provider whether it accepts the OAuth client."),
+          summary="Asks the provider whether it accepts the OAuth client; for administrators and "
+          "for who registered it for herself."),
     Route(method="POST", path="api/v1/clients/{name}/secrets", act=_add_secret,
-          administrator=True, body=wire.ClientSecret, answer=wire.Client, status=201,
-          summary="Adds a client secret, which is used from now on and never read back."),
+          body=wire.ClientSecret, answer=wire.Client, status=201,
+          summary="Adds a second client secret, used from now on and never read back."),
+    Route(method="DELETE", path="api/v1/clients/{name}/secrets/{id}", act=_remove_secret,
+          answer=wire.Client, summary="Forgets one of the two client secrets."),
 )  # fmt: skip

@@ -9,8 +9,13 @@ from .paging import PAGING, page, whole
 from .route import ApiCall, Route
 
 
+def _place(connection: wire.Connection) -> str:
+    """One's own comes before a shared one of its name; no name has a blank."""
+    return connection["name"] + ("" if connection["mine"] else " ")
+
+
 def _list(call: ApiCall) -> object:
-    return page(map(wire.connection_json, call.broker.connections()), call.query, by="name")
+    return page(map(wire.connection_json, call.broker.connections()), call.query, by=_place)
 
 
 def _show(call: ApiCall) -> wire.Connection:

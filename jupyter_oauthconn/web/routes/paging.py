@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from jupyter_oauthconn.errors import InvalidParameterError
@@ -14,18 +14,20 @@ MOST_ITEMS = 1000
 _Item = TypeVar("_Item", bound=Mapping[str, Any])
 
 
-def page(items: Iterable[_Item], query: Mapping[str, Any], *, by: str) -> dict[str, object]:
+def page(
+    items: Iterable[_Item], query: Mapping[str, Any], *, by: Callable[[_Item], str]
+) -> dict[str, object]:
     """The items after the cursor, which is the last one's `by`; all of them without a `limit`.
 
     So a page begins at the right place although items before it were added or removed meanwhile.
     """
     after: str = query.get("cursor", "")
-    rest = sorted((one for one in items if one[by] > after), key=lambda one: str(one[by]))
+    rest = sorted((one for one in items if by(one) > after), key=by)
     if "limit" not in query:
         return whole(rest)
     limit = limit_of(query, default=MOST_ITEMS)
     more = len(rest) > limit
-    return {"items": rest[:limit], "next": rest[limit - 1][by] if more else None}
+    return {"items": rest[:limit], "next": by(rest[limit - 1]) if more else None}
 
 
 def whole(items: Sequence[object]) -> dict[str, object]:

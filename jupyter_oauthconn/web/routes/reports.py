@@ -6,16 +6,20 @@ import json
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
+from operator import itemgetter
 from typing import Any
 
 from jupyter_oauthconn import wire
 from jupyter_oauthconn.catalog.bodies import provider_json
-from jupyter_oauthconn.model import check_name
+from jupyter_oauthconn.errors import InvalidParameterError
+from jupyter_oauthconn.model import EventFilter
 
 from .paging import PAGING, limit_of, page, whole
 from .route import ANYONE, ApiCall, Route
 
 _EVENTS = 50
+_EVENT_FILTERS = {"owner": str, "kind": str, "outcome": str, "client": str, "connection": str}
+_LONGEST_ID = 18
 
 
 def _health(call: ApiCall) -> wire.Health:
@@ -33,15 +37,29 @@ def _me(call: ApiCall) -> wire.Me:
 
 
 def _providers(call: ApiCall) -> object:
-    return page(map(provider_json, call.broker.providers()), call.query, by="key")
+    return page(map(provider_json, call.broker.providers()), call.query, by=itemgetter("key"))
 
 
 def _provider(call: ApiCall) -> wire.Provider:
     return provider_json(call.broker.provider(call.path["key"]))
 
 
+def _request(call: ApiCall) -> wire.ClientRequest:
+    return {"text": call.broker.client_request(call.path["key"])}
+
+
 def _grants(call: ApiCall) -> object:
-    """What the owner allowed, connection by connection."""
+    """What the caller allowed, connection by connection; of others, where the query names them."""
+    owner_name, client = call.query.get("owner"), call.query.get("client")
+    if owner_name is None and client is None:
+        return _own_grants(call)
+    # an empty owner: everybody
+    found = call.broker.grants(owner=owner_name or None, client=client)
+    paged = {name: one for name, one in call.query.items() if name in PAGING}
+    return page(map(wire.grant_json, found), paged, by=lambda one: f"{one['owner']} {one['id']}")
+
+
+def _own_grants(call: ApiCall) -> object:
     owner = call.caller.owner
     ids = {one.connection_id: one.id for one in call.host.service.store.grants.of_owner(owner.id)}
     grants: list[wire.Grant] = [
@@ -55,19 +73,32 @@ def _grants(call: ApiCall) -> object:
         for one in call.broker.connections()
         if one.id in ids and one.status is not None
     ]
-    return page(grants, call.query, by="connection")
+    return page(grants, call.query, by=itemgetter("connection"))
 
 
 def _events(call: ApiCall) -> object:
     limit = limit_of(call.query, default=_EVENTS)
-    return whole([wire.event_json(one) for one in call.broker.events(limit=limit)])
+    filters = {name: call.query.get(name) for name in _EVENT_FILTERS}
+    wanted = EventFilter(before=_place(call.query.get("cursor")), **filters)
+    found = [wire.event_json(one) for one in call.broker.events(limit=limit, wanted=wanted)]
+    more = len(found) == limit
+    return {"items": found, "next": str(found[-1]["id"]) if more else None}
+
+
+def _place(cursor: str | None) -> int | None:
+    if cursor is None:
+        return None
+    if not cursor.isdecimal() or len(cursor) > _LONGEST_ID:
+        raise InvalidParameterError(
+            "The cursor is none of this list's.", hint="Begin without one.", parameter="cursor"
+        )
+    return int(cursor)
 
 
 def _doctor(call: ApiCall) -> object:
-    name = call.query.get("name")
-    if name is not None:
-        check_name(name, "OAuth client")  # of a connection, too: the wider rule
-    return whole([wire.check_json(one) for one in call.broker.doctor(name)])
+    client, connection = call.query.get("client"), call.query.get("connection")
+    found = call.broker.doctor(client=client, connection=connection)
+    return whole([wire.check_json(one) for one in found])
 
 
 @cache
@@ -91,13 +122,18 @@ ROUTES = (
           summary="The catalog's providers, by key."),
     Route(method="GET", path="api/v1/providers/{key}", act=_provider, answer=wire.Provider,
           summary="One provider."),
-    Route(method="GET", path="api/v1/grants", act=_grants, query=PAGING,
-          answer=wire.Grant, several=True,
-          summary="What the caller has allowed, by connection; never a token."),
-    Route(method="GET", path="api/v1/events", act=_events, query={"limit": int},
-          answer=wire.Event, several=True,
+    Route(method="GET", path="api/v1/providers/{key}/request", act=_request,
+          answer=wire.ClientRequest,
+          summary="A message to an administrator, for somebody without an OAuth client."),
+    Route(method="GET", path="api/v1/grants", act=_grants,
+          query={**PAGING, "owner": str, "client": str}, answer=wire.Grant, several=True,
+          summary="What the caller has allowed, by connection; never a token. With `owner` or "
+          "`client`: other people's, for administrators."),
+    Route(method="GET", path="api/v1/events", act=_events,
+          query={**PAGING, **_EVENT_FILTERS}, answer=wire.Event, several=True,
           summary="The newest events first: an administrator's of everybody, else one's own."),
-    Route(method="GET", path="api/v1/doctor", act=_doctor, query={"name": str},
+    Route(method="GET", path="api/v1/doctor", act=_doctor,
+          query={"client": str, "connection": str},
           asks_provider=True, answer=wire.Check, several=True,
-          summary="What is wrong and how to mend it; `name` of a connection or client narrows it."),
+          summary="What is wrong and how to mend it; a client or a connection narrows it."),
 )  # fmt: skip

@@ -28,7 +28,7 @@ class ApiCall:
     @property
     def broker(self) -> TokenServiceBroker:
         """The caller's verbs."""
-        return self.host.broker(self.caller.owner)
+        return self.host.broker(self.caller.owner, administrator=self.caller.administrator)
 
     @property
     def name(self) -> str:

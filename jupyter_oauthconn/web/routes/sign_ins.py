@@ -66,9 +66,9 @@ def _cancel(call: ApiCall) -> None:
 
 def stored_token(call: ApiCall) -> wire.Token | None:
     """A token for which nobody need be asked; None: `token` must be."""
-    service, owner = call.host.service, call.caller.owner.id
-    connection = service.connections.get(owner, call.name)
-    found = service.tokens.stored_token(owner, connection, **_asked(call))
+    service, owner = call.host.service, call.caller.owner
+    connection = service.connections.usable(owner, call.name)
+    found = service.tokens.stored_token(owner.id, connection, **_asked(call))
     return None if found is None else _answer(call, found)
 
 

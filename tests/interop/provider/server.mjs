@@ -14,6 +14,7 @@ const DEVICE = 'urn:ietf:params:oauth:grant-type:device_code';
 const CALLBACKS = ['localhost', '127.0.0.1'].flatMap((name) => [
   `http://${name}:8888/oauthconn/callback/interop`,
   `http://${name}:8888/oauthconn/callback/second`,
+  `http://${name}:8888/a%40b/oauthconn/callback/interop`,
 ]);
 
 const client = (client_id, token_endpoint_auth_method, more = {}) => ({

@@ -1,0 +1,437 @@
+"""Who may use OAuth clients and connections, and who may change them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from jupyter_oauthconn.demo import PracticeServer
+from jupyter_oauthconn.errors import (
+    ConflictError,
+    ConsentRequiredError,
+    InUseError,
+    InvalidParameterError,
+    NotAllowedError,
+    ReauthorizationRequiredError,
+    UnknownClientError,
+    UnknownConnectionError,
+)
+from jupyter_oauthconn.model import (
+    AuthMethod,
+    ConnectionDraft,
+    Endpoints,
+    EventFilter,
+    Secret,
+    State,
+)
+
+from .people import People, people
+
+
+@pytest.fixture
+def team(tmp_path: Path, server: PracticeServer) -> Iterator[People]:
+    with people(tmp_path / "home", server) as found:
+        yield found
+
+
+def names(found: object) -> list[str]:
+    return [one.name for one in found]  # type: ignore[attr-defined]
+
+
+# --- access lists
+
+
+@pytest.mark.parametrize(
+    ("lists", "analyst", "guest"),
+    [
+        ({}, False, False),
+        ({"allowed_users": ("analyst",)}, True, False),
+        ({"allowed_groups": ("analysts",)}, True, False),
+        ({"allowed_users": ("*",)}, True, True),
+        ({"allowed_users": ("guest",), "allowed_groups": ("analysts",)}, True, True),
+    ],
+)
+def test_an_access_list_says_who_sees_and_uses_a_client(
+    team: People, lists: dict[str, tuple[str, ...]], analyst: bool, guest: bool
+) -> None:
+    team.admin.add_client(team.client(**lists))
+    for person, may in ((team.admin, True), (team.analyst, analyst), (team.guest, guest)):
+        assert names(person.clients()) == (["team"] if may else [])
+        if may:
+            person.add_connection(ConnectionDraft(name="sales", client="team"))
+            continue
+        with pytest.raises(UnknownClientError) as caught:
+            person.client("team")
+        assert caught.value.similar == ()
+        with pytest.raises(UnknownClientError) as caught:
+            person.add_connection(ConnectionDraft(name="sales", client="team"))
+        assert "an administrator" in caught.value.hint
+        assert "%oauthclient request" in caught.value.hint
+
+
+def test_who_is_taken_off_the_list_gets_no_token_and_loses_nothing(team: People) -> None:
+    team.admin.add_client(team.client(allowed_users=("analyst",)))
+    team.analyst.add_connection(ConnectionDraft(name="sales", client="team"))
+    team.sign_in(team.analyst, "sales")
+    token = team.analyst.access_token("sales")
+    team.admin.edit_client("team", {"allowed_users": ()})
+    for use in (
+        lambda: team.analyst.access_token("sales"),
+        lambda: team.analyst.authorize("sales"),
+        lambda: team.analyst.ensure("sales", timedelta(hours=1)),
+    ):
+        with pytest.raises(NotAllowedError) as caught:
+            use()
+        assert "team" in caught.value.message
+    status = team.analyst.connection("sales").status
+    assert status is not None
+    assert status.state is State.CLIENT_DISABLED
+    assert "access list" in status.next_step
+    team.admin.edit_client("team", {"allowed_groups": ("analysts",)})
+    assert team.analyst.access_token("sales").reveal() == token.reveal()
+
+
+def test_a_switched_off_client_keeps_everything_and_says_so(team: People) -> None:
+    team.admin.add_client(team.client(allowed_users=("*",)))
+    team.guest.add_connection(ConnectionDraft(name="sales", client="team"))
+    team.sign_in(team.guest, "sales")
+    token = team.guest.access_token("sales")
+    team.admin.edit_client("team", {"enabled": False})
+    with pytest.raises(NotAllowedError) as caught:
+        team.guest.access_token("sales")
+    assert caught.value.code == "client_disabled"
+    team.admin.edit_client("team", {"enabled": True})
+    assert team.guest.access_token("sales").reveal() == token.reveal()
+
+
+def test_only_administrators_change_clients(team: People) -> None:
+    team.admin.add_client(team.client(allowed_users=("*",)))
+    for change in (
+        lambda: team.guest.add_client(team.client("mine")),
+        lambda: team.guest.edit_client("team", {"title": "x"}),
+        lambda: team.guest.add_client_secret("team", Secret("s")),
+        lambda: team.guest.remove_client("team", force=True),
+        lambda: team.guest.test_client("team"),
+        team.guest.grants,
+        lambda: team.guest.change_settings({"client_management_enabled": "false"}),
+    ):
+        with pytest.raises(NotAllowedError):
+            change()
+    assert team.admin.client("team").version == 1
+
+
+def test_management_that_is_switched_off_refuses_and_everything_goes_on(team: People) -> None:
+    team.admin.add_client(team.client(allowed_users=("*",)))
+    team.guest.add_connection(ConnectionDraft(name="sales", client="team"))
+    team.admin.change_settings({"client_management_enabled": "false"})
+    for change in (
+        lambda: team.admin.add_client(team.client("other")),
+        lambda: team.admin.edit_client("team", {"title": "x"}),
+        lambda: team.admin.remove_client("team"),
+    ):
+        with pytest.raises(NotAllowedError) as caught:
+            change()
+        assert caught.value.code == "client_management_disabled"
+    team.sign_in(team.guest, "sales")
+    assert team.guest.access_token("sales").reveal()
+
+
+# --- clients of users
+
+
+def test_a_users_own_client_is_hers_alone(tmp_path: Path, server: PracticeServer) -> None:
+    allowed = {"allow_user_clients": True, "allowed_private_hosts": ("127.0.0.1", "localhost")}
+    with people(tmp_path / "home", server, **allowed) as team:
+        made = team.analyst.add_client(team.client("mine"))
+        assert made.owner == "analyst"
+        assert names(team.guest.clients()) == []
+        assert names(team.admin.clients()) == ["mine"]
+        with pytest.raises(NotAllowedError):  # not even an administrator
+            team.admin.add_connection(ConnectionDraft(name="sales", client="mine"))
+        team.analyst.add_connection(ConnectionDraft(name="sales", client="mine"))
+        team.sign_in(team.analyst, "sales")
+        assert team.analyst.access_token("sales").reveal()
+        team.analyst.edit_client("mine", {"title": "My own"})
+        with pytest.raises(UnknownClientError):
+            team.guest.edit_client("mine", {"title": "x"})
+        with pytest.raises(InvalidParameterError, match="nobody else"):
+            team.analyst.edit_client("mine", {"allowed_users": ("guest",)})
+        with pytest.raises(InvalidParameterError, match="administrators'"):
+            team.analyst.add_client(
+                replace(team.client("two"), secret_reference="file:/etc/passwd", auth_method=None)
+            )
+        team.admin.change_settings({"client_management_enabled": "false"})
+        with pytest.raises(NotAllowedError):
+            team.analyst.edit_client("mine", {"title": "x"})
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [
+        {"issuer": "http://127.0.0.1:8000"},
+        {"issuer": "https://169.254.169.254"},
+        {"endpoints": Endpoints(authorization="https://10.0.0.1/a", token="https://10.0.0.1/t")},
+    ],
+)
+def test_sec_27_what_a_user_types_is_judged_like_a_strangers(
+    tmp_path: Path, server: PracticeServer, addresses: dict[str, object]
+) -> None:
+    with people(tmp_path / "home", server, allow_user_clients=True) as team:
+        draft = replace(team.client("mine"), **{"provider": "oidc", "issuer": None, **addresses})
+        with pytest.raises(InvalidParameterError):
+            team.analyst.add_client(draft)
+        assert team.admin.clients() == []
+
+
+# --- sharing
+
+
+def test_a_shared_connection_is_a_definition(team: People) -> None:
+    team.admin.add_client(team.client(allowed_users=("*",)))
+    team.admin.add_connection(
+        ConnectionDraft(
+            name="sales", client="team", scope="sales.read", shared_groups=("analysts",)
+        )
+    )
+    team.sign_in(team.admin, "sales")
+    assert names(team.guest.connections()) == []
+    with pytest.raises(UnknownConnectionError):
+        team.guest.access_token("sales")
+    shared = team.analyst.connection("sales")
+    assert (shared.mine, shared.owner, shared.shared_groups) == (False, "admin", ())
+    with pytest.raises(ConsentRequiredError):  # the definition came along, the sign-in did not
+        team.analyst.access_token("sales")
+    team.sign_in(team.analyst, "sales", account="guest@example.com")
+    mine, hers = team.analyst.access_token("sales"), team.admin.access_token("sales")
+    assert mine.reveal() != hers.reveal()
+    assert team.analyst.connection("sales").status.identity == "guest@example.com"
+    for change in (
+        lambda: team.analyst.edit_connection("sales", {"scope": ""}),
+        lambda: team.analyst.remove_connection("sales"),
+    ):
+        with pytest.raises(NotAllowedError, match="shared with you by admin"):
+            change()
+    team.analyst.revoke("sales")
+    assert team.admin.access_token("sales").reveal() == hers.reveal()
+
+
+def test_ones_own_name_hides_a_shared_one(team: People) -> None:
+    team.admin.add_client(team.client(allowed_users=("*",)))
+    team.admin.add_connection(
+        ConnectionDraft(name="sales", client="team", shared_users=("*",), scope="sales.read")
+    )
+    team.analyst.add_connection(ConnectionDraft(name="sales", client="team", scope="openid"))
+    seen = team.analyst.connections()
+    assert [(one.name, one.mine) for one in seen] == [("sales", True), ("sales", False)]
+    assert team.analyst.connection("sales").scope == "openid"
+    team.analyst.remove_connection("sales")
+    assert team.analyst.connection("sales").scope == "sales.read"
+
+
+def test_only_an_administrator_shares(team: People) -> None:
+    team.admin.add_client(team.client(allowed_users=("*",)))
+    with pytest.raises(NotAllowedError, match="Only an administrator may share"):
+        team.analyst.add_connection(
+            ConnectionDraft(name="sales", client="team", shared_users=("guest",))
+        )
+    team.analyst.add_connection(ConnectionDraft(name="sales", client="team"))
+    with pytest.raises(NotAllowedError):
+        team.analyst.edit_connection("sales", {"shared_groups": ("analysts",)})
+
+
+def test_a_changed_or_removed_definition_reaches_everybody(team: People) -> None:
+    team.admin.add_client(team.client(allowed_users=("*",), scope="sales.read sales.write"))
+    team.admin.add_connection(
+        ConnectionDraft(name="sales", client="team", scope="sales.read", shared_users=("*",))
+    )
+    team.sign_in(team.guest, "sales")
+    team.admin.edit_connection("sales", {"scope": "sales.read sales.write"})
+    with pytest.raises(ReauthorizationRequiredError) as caught:
+        team.guest.access_token("sales")
+    assert caught.value.reason == "scope_changed"
+    team.sign_in(team.guest, "sales")
+    team.admin.remove_connection("sales")
+    assert names(team.guest.connections()) == []
+    assert len(team.server.provider.requests("revocation", outcome="ok")) == 1
+
+
+# --- edits, secrets, removal
+
+
+def test_an_edit_says_beforehand_whom_it_signs_out(team: People) -> None:
+    team.admin.add_client(team.client(allowed_users=("*",), scope="sales.read"))
+    for person in (team.analyst, team.guest):
+        person.add_connection(ConnectionDraft(name="sales", client="team"))
+        team.sign_in(person, "sales")
+    team.admin.add_connection(ConnectionDraft(name="unused", client="team"))
+    assert team.admin.preview_client("team", {"title": "x"}).sign_ins == 0
+    for changes in ({"scope": "sales.read sales.write"}, {"client_id": "other"}):
+        use = team.admin.preview_client("team", changes)
+        assert use.sign_ins == 2
+        assert [one.owner for one in use.connections] == ["analyst", "guest"]
+    assert team.analyst.access_token("sales").reveal()  # a preview changes nothing
+    team.admin.edit_client("team", {"scope": "sales.read sales.write"})
+    assert team.admin.client_use("team").sign_ins == 0
+    with pytest.raises(ReauthorizationRequiredError) as caught:
+        team.guest.access_token("sales")
+    assert caught.value.reason == "scope_changed"
+
+
+def test_two_administrators(team: People) -> None:
+    version = team.admin.add_client(team.client()).version
+    team.admin.edit_client("team", {"title": "one"}, version=version)
+    with pytest.raises(ConflictError, match="somebody else"):
+        team.admin.edit_client("team", {"title": "two"}, version=version)
+    with pytest.raises(ConflictError):
+        team.admin.remove_client("team", version=version)
+    assert team.admin.client("team").title == "one"
+
+
+def test_two_live_secrets_with_their_ends(team: People) -> None:
+    now = team.service.store.now()
+    good = team.server.provider.confidential_secret
+    draft = replace(
+        team.client(client_secret=good, allowed_users=("*",)), client_id="confidential-notebook"
+    )
+    team.admin.add_client(draft)
+    team.admin.add_client_secret("team", Secret("wrong"), ends_at=now + timedelta(days=30))
+    client = team.admin.client("team")
+    assert [one.ends_at for one in client.secrets] == [now + timedelta(days=30), None]
+    with pytest.raises(ConflictError, match="two live secrets"):
+        team.admin.add_client_secret("team", Secret("third"))
+    with pytest.raises(InvalidParameterError, match="has passed"):
+        team.admin.add_client_secret("team", Secret("old"), ends_at=now - timedelta(days=1))
+    outcomes = {one.check: one.outcome.value for one in team.admin.test_client("team")}
+    assert outcomes["client authentication"] == "failed"  # the newest is used
+    team.admin.remove_client_secret("team", client.secrets[0].id)
+    outcomes = {one.check: one.outcome.value for one in team.admin.test_client("team")}
+    assert outcomes["client authentication"] == "ok"
+    with pytest.raises(InvalidParameterError, match="no such secret"):
+        team.admin.remove_client_secret("team", client.secrets[0].id)
+
+
+def test_a_secret_that_has_ended_is_not_used(team: People) -> None:
+    team.admin.add_client(
+        replace(
+            team.client(client_secret=team.server.provider.confidential_secret),
+            client_id="confidential-notebook",
+            auth_method=AuthMethod.CLIENT_SECRET_BASIC,
+        )
+    )
+    registry = team.service.store.registry
+    client = team.admin.client("team")
+    soon = team.service.store.now() + timedelta(days=3)
+    team.admin.remove_client_secret("team", client.secrets[0].id)
+    registry.add_client_secret(client.id, Secret("gone"), ends_at=soon - timedelta(days=4))
+    assert registry.client_secrets(client.id) == []
+    found = {one.check: one for one in team.admin.test_client("team")}
+    assert "has ended" in found["client secret"].detail
+    assert "no live client secret" in found["token endpoint"].detail
+    team.admin.add_client_secret("team", team.server.provider.confidential_secret, ends_at=soon)
+    found = {one.check: one for one in team.admin.test_client("team")}
+    assert found["client authentication"].outcome.value == "ok"
+    assert found["client secret"].outcome.value == "failed"  # ends soon: something to act on
+    assert len(team.admin.client("team").secrets) == 1
+
+
+def test_removing_a_client_that_is_used(team: People) -> None:
+    team.admin.add_client(team.client(allowed_users=("*",)))
+    team.guest.add_connection(ConnectionDraft(name="sales", client="team"))
+    team.sign_in(team.guest, "sales")
+    with pytest.raises(InUseError, match=r"1 connection \(sales of guest\) with 1 sign-in"):
+        team.admin.remove_client("team")
+    team.admin.remove_client("team", force=True)
+    assert team.guest.connections() == []
+    assert len(team.server.provider.requests("revocation", outcome="ok")) == 1
+
+
+# --- other people's sign-ins
+
+
+def test_an_administrator_sees_and_ends_sign_ins_and_uses_none(team: People) -> None:
+    team.admin.add_client(team.client(allowed_users=("*",)))
+    for person in (team.analyst, team.guest):
+        person.add_connection(ConnectionDraft(name="sales", client="team"))
+        team.sign_in(person, "sales")
+    with pytest.raises(UnknownConnectionError):
+        team.admin.access_token("sales")
+    grants = team.admin.grants()
+    assert [(one.owner, one.connection, one.client) for one in grants] == [
+        ("analyst", "sales", "team"),
+        ("guest", "sales", "team"),
+    ]
+    assert [one.owner for one in team.admin.grants(owner="guest")] == ["guest"]
+    assert team.admin.grants(client="other") == []
+    ended = team.admin.revoke_grant(grants[1].id)
+    assert ended.at_provider.value == "ok"
+    with pytest.raises(ConsentRequiredError):
+        team.guest.access_token("sales")
+    assert team.analyst.access_token("sales").reveal()
+    with pytest.raises(InvalidParameterError, match="no such sign-in"):
+        team.admin.revoke_grant(grants[1].id)
+    (event,) = team.admin.events(wanted=EventFilter(kind="revoked"))
+    assert (event.owner, event.actor, event.connection) == ("guest", "admin", "sales")
+    assert {one.owner for one in team.analyst.events()} == {"analyst"}
+
+
+# --- the account that is meant
+
+
+def test_another_account_than_is_meant_is_asked_about(team: People) -> None:
+    team.admin.add_client(team.client(allowed_users=("*",)))
+    team.guest.add_connection(
+        ConnectionDraft(name="second", client="team", login_hint="guest@example.com")
+    )
+    team.sign_in(team.guest, "second", account="analyst@example.com")
+    with pytest.raises(ConsentRequiredError):
+        team.guest.access_token("second")
+    pending = team.guest.authorize("second")
+    assert pending.confirm
+    assert pending.identity == "analyst@example.com"
+    team.guest.cancel(pending.id)
+    team.sign_in(team.guest, "second")  # the provider proposes the account that is meant
+    assert team.guest.connection("second").status.identity == "guest@example.com"
+
+
+def test_an_analyst_gets_a_text_to_send(team: People) -> None:
+    team.admin.change_settings({"administrator_contact": "data-team@example.com"})
+    text = team.guest.client_request("google")
+    for part in ("To: data-team@example.com", "Google", "callback/NAME", "guest", "openid"):
+        assert part in text
+    with pytest.raises(NotAllowedError) as caught:
+        team.guest.add_client(team.client())
+    assert "data-team@example.com" in caught.value.hint
+
+
+# --- settings
+
+
+def test_settings_that_change_while_the_service_runs(
+    tmp_path: Path, server: PracticeServer
+) -> None:
+    with people(tmp_path / "home", server, administrator_contact="ops@example.com") as team:
+        found = {one.name: one for one in team.admin.settings()}
+        assert found["client_management_enabled"].changeable
+        assert found["client_management_enabled"].origin == "default"
+        assert not found["administrator_contact"].changeable
+        assert not found["database_url"].changeable
+        with pytest.raises(NotAllowedError, match="which wins"):
+            team.admin.change_settings({"administrator_contact": "me"})
+        with pytest.raises(InvalidParameterError, match="authorization_lifetime"):
+            team.admin.change_settings({"authorization_lifetime": "soon"})
+        with pytest.raises(InvalidParameterError, match="database_url"):
+            team.admin.change_settings({"database_url": "x"})
+        team.admin.change_settings({"authorization_lifetime": "60"})
+        team.admin.add_client(team.client())
+        team.admin.add_connection(ConnectionDraft(name="sales", client="team"))
+        left = team.admin.authorize("sales").expires_at - team.service.store.now()
+        assert timedelta(seconds=50) < left <= timedelta(seconds=60)
+        changed = {one.name: one for one in team.admin.settings()}["authorization_lifetime"]
+        assert (changed.value, changed.origin) == ("60", "administration page")
+        team.admin.change_settings({"authorization_lifetime": None})
+        back = {one.name: one for one in team.admin.settings()}["authorization_lifetime"]
+        assert (back.value, back.origin) == ("600", "default")
