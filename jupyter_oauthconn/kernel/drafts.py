@@ -19,7 +19,7 @@ from jupyter_oauthconn.model import (
 )
 
 CLIENT_FIELDS = frozenset(one.name for one in fields(ClientDraft)) - {
-    "name", "client_secret", "secret_reference",
+    "name", "client_secret", "secret_reference", "secret_ends_at",
 }  # fmt: skip
 _CONNECTION_FIELDS = frozenset(one.name for one in fields(ConnectionDraft)) - {"name", "parameters"}
 _DURATIONS = frozenset({"access_token_lifetime", "refresh_token_lifetime", "inactivity"})

@@ -97,6 +97,7 @@ class ClientDraft:
     Attributes:
         secret_reference: where the token service finds the client secret, in place of the secret
             itself: `env:NAME`, `file:PATH` or `keyring:SERVICE/NAME`.
+        secret_ends_at: when the provider ends it.
     """
 
     name: str
@@ -109,6 +110,7 @@ class ClientDraft:
     endpoints: Endpoints = field(default_factory=Endpoints)
     client_secret: Secret | None = None
     secret_reference: str | None = None
+    secret_ends_at: datetime | None = None
     auth_method: AuthMethod | None = None
     scope: str = ""
     authorization_parameters: Mapping[str, str] = field(default_factory=dict)

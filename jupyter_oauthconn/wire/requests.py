@@ -28,6 +28,7 @@ class ClientDraft(TypedDict):
     endpoints: NotRequired[EndpointsDraft]
     client_secret: NotRequired[str | None]
     secret_reference: NotRequired[str | None]
+    secret_ends_at: NotRequired[str | None]
     auth_method: NotRequired[str | None]
     scope: NotRequired[str]
     authorization_parameters: NotRequired[dict[str, str]]

@@ -199,8 +199,8 @@ def test_the_doctor_names_what_it_does_not_know(users: TwoUsers, name: str) -> N
     [
         ("limit=0", "limit"), ("limit=-1", "limit"), ("limit=1001", "limit"), ("limit=", "limit"),
         ("limit=many", "limit"), ("limit=1.5", "limit"), ("limit=1&limit=2", "limit"),
-        ("limit=99999999999999999999", "limit"), ("cursor=%ff", "cursor"), ("cursor=%00", "cursor"), ("colour=red", "colour"),
-        ("token%00=x", "token\x00"),
+        ("limit=99999999999999999999", "limit"), ("cursor=%ff", "cursor"), ("cursor=%00", "cursor"),
+        ("colour=red", "colour"), ("token%00=x", "token\x00"),
     ],
 )  # fmt: skip
 def test_a_wrong_parameter_is_named(users: TwoUsers, query: str, parameter: str) -> None:
@@ -253,7 +253,7 @@ def test_events_come_in_pages_and_by_a_filter(users: TwoUsers) -> None:
     # a name in the filter shows nobody what is another's
     for query in ("owner=admin", "connection=sales&owner=admin"):
         found = users.ask("GET", f"api/v1/events?{query}", users.other.kernel).json()["items"]
-        assert {one["owner"] for one in found} <= {"other"}
+        assert {one["owner"] for one in found} == {"other"}
 
 
 def test_sign_ins_of_others_are_for_administrators(users: TwoUsers) -> None:
@@ -287,7 +287,6 @@ def test_a_stale_version_changes_nothing(users: TwoUsers) -> None:
             users.ask("DELETE", f"{path}?version={version + 1}", headers),
         ):
             assert code_of(answer) == (409, "conflict")
-    assert users.ask("GET", "api/v1/clients/practice", headers).json()["used_by"] == 3
     path = "api/v1/connections/budget"
     assert users.ask("DELETE", f"{path}?version=1", headers).status == 204
     assert users.ask("GET", path, headers).status == 404

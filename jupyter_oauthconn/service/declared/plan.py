@@ -23,7 +23,9 @@ from .documents import DeclaredClient, Document
 
 #: What the catalog entry decides where a document does not say it: then it stays as it is.
 _DECIDED_ELSEWHERE = frozenset({"title", "auth_method", "redirect_uris"})
-_NOT_COMPARED = frozenset({"name", "provider", "client_secret", "secret_reference"})
+_NOT_COMPARED = frozenset(
+    {"name", "provider", "client_secret", "secret_reference", "secret_ends_at"}
+)
 
 
 class Target(Protocol):

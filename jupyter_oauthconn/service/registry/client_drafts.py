@@ -29,7 +29,9 @@ from jupyter_oauthconn.protocol import AddressGuard
 from ..secret_references import secret_at
 from ..sign_in.redirect_uris import check_redirect_uri, usual_redirect_uris
 
-_FIXED_FIELDS = frozenset({"name", "provider", "client_secret", "secret_reference"})
+_FIXED_FIELDS = frozenset(
+    {"name", "provider", "client_secret", "secret_reference", "secret_ends_at"}
+)
 
 
 class ClientRules:

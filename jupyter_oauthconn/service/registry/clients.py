@@ -97,7 +97,10 @@ class Clients:
         )
         if secret is not None:
             self._store.registry.add_client_secret(
-                client.id, secret, reference=draft.secret_reference
+                client.id,
+                secret,
+                ends_at=draft.secret_ends_at,
+                reference=draft.secret_reference,
             )
         self._record("client_registered", client.name, actor)
         return self._read(client.name)

@@ -13,7 +13,7 @@ from jupyter_oauthconn.errors import ConflictError, UnknownClientError
 
 from ..tables import clients
 
-_NOT_STORED = frozenset({"client_secret", "secret_reference"})
+_NOT_STORED = frozenset({"client_secret", "secret_reference", "secret_ends_at"})
 
 
 def columns(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -182,7 +182,7 @@ def _value(name: str, kind: type, given: bytes) -> object:
     try:
         text = given.decode()
         if "\x00" in text:
-            raise ValueError  # noqa: TRY301 - no database keeps one, PostgreSQL cannot even compare
+            raise ValueError  # PostgreSQL cannot even compare it
         value = _BOOLEANS[text.lower()] if kind is bool else kind(text)
     except (KeyError, ValueError):
         value = math.nan

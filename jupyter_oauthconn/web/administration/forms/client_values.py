@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -20,14 +20,6 @@ from jupyter_oauthconn.model import (
 
 from .client_form import BY_REFERENCE, PUBLIC, WITH_SECRET, endpoint, needs_address
 from .reading import Reading, placed
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewClient:
-    """What is registered. `secret_ends_at`: of its secret."""
-
-    draft: ClientDraft
-    secret_ends_at: datetime | None
 
 
 def check_where(entry: ProviderEntry, typed: Mapping[str, str]) -> dict[str, str]:
@@ -50,7 +42,7 @@ def check_where(entry: ProviderEntry, typed: Mapping[str, str]) -> dict[str, str
 
 def read_new(
     entry: ProviderEntry, typed: Mapping[str, str], secret: Secret | None, now: datetime
-) -> tuple[NewClient, dict[str, str]]:
+) -> tuple[ClientDraft, dict[str, str]]:
     """The draft, and what is wrong by field."""
     reading = Reading(typed)
     how = reading.text("credential")
@@ -70,11 +62,11 @@ def read_new(
         parameters=_given(reading),
         client_secret=secret if how == WITH_SECRET else None,
         secret_reference=reference,
+        secret_ends_at=reading.last_day("secret_ends", now) if how != PUBLIC else None,
         auth_method=AuthMethod.NONE if how == PUBLIC else _method(reading),
         **_both(reading),
     )
-    ends_at = reading.last_day("secret_ends", now) if how != PUBLIC else None
-    return NewClient(draft=draft, secret_ends_at=ends_at), reading.errors
+    return draft, reading.errors
 
 
 def read_changes(

@@ -13,7 +13,7 @@ from jupyter_oauthconn.model import AuthMethod
 
 from ...desk import AdminPage, Answer, Desk, GoTo, Page
 from ...forms.client_form import PUBLIC, WITH_SECRET, ClientForm
-from ...forms.client_values import NewClient, check_where, read_new
+from ...forms.client_values import check_where, read_new
 from ...forms.reading import PARAMETER, placed
 from ...views import Group, summary
 from .listing import SECTION, management
@@ -63,17 +63,17 @@ def _go_on(desk: Desk) -> Answer:
 
 def _register(desk: Desk) -> Answer:
     entry = _entry(desk)
-    new, errors = read_new(entry, desk.form, desk.secret, desk.now)
+    draft, errors = read_new(entry, desk.form, desk.secret, desk.now)
     errors = {**check_where(entry, desk.form), **errors}
     if not errors:
         try:
-            _store(desk, new)
+            desk.broker.add_client(draft)
         except NotAllowedError:
             raise
         except OAuthConnError as error:
             errors = placed(error, {*desk.form, "client_secret"})
     if not errors:
-        return GoTo(address=desk.at(f"clients/{new.draft.name}/test", step="3"), done="registered")
+        return GoTo(address=desk.at(f"clients/{draft.name}/test", step="3"), done="registered")
     first = {
         one.name
         for group in ClientForm(entry=entry, typed=desk.form).where()
@@ -82,21 +82,6 @@ def _register(desk: Desk) -> Answer:
     if first.intersection(errors):
         return _where(desk, entry, desk.form, errors)
     return _credentials(desk, entry, desk.form, errors)
-
-
-def _store(desk: Desk, new: NewClient) -> None:
-    """Raises `OAuthConnError`; then nothing is registered."""
-    broker = desk.broker
-    client = broker.add_client(new.draft)
-    if new.secret_ends_at is not None and client.secrets:
-        # a draft says no end: the same secret takes the place of the one without it
-        broker.add_client_secret(
-            client.name,
-            new.draft.client_secret,
-            ends_at=new.secret_ends_at,
-            reference=new.draft.secret_reference,
-        )
-        broker.remove_client_secret(client.name, client.secrets[0].id)
 
 
 def _where(
