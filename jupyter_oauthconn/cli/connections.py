@@ -213,7 +213,7 @@ def _status(call: Call) -> int:
 
 
 def _details(connection: Connection) -> str:
-    from jupyter_oauthconn.kernel.views import new_sign_in, shared_with
+    from jupyter_oauthconn.kernel.views import shared_with
 
     status = _status_of(connection)
     error = status.last_error
@@ -233,7 +233,6 @@ def _details(connection: Connection) -> str:
             ("token ends", time_left(status.expires_at)),
             ("sign-in ends", local_time(status.refresh_expires_at)),
             ("last error", f"{error.message} ({local_time(error.at)})" if error else ""),
-            ("new sign-in", new_sign_in(connection)),
             ("next step", for_terminal(status.next_step)),
         ]
     )

@@ -115,7 +115,7 @@ def edit(name: str, *, share_with: Iterable[str] | None = None, **changes: Any) 
         read["parameters"] = values
     after = place.broker.edit_connection(name, read)
     place.tokens.forget(name)
-    return views.status(after)
+    return views.status(after, edited=True)
 
 
 def remove(name: str) -> None:

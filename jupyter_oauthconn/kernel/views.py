@@ -160,8 +160,12 @@ def events(items: Sequence[Event]) -> Listing[Event]:
     )
 
 
-def status(connection: Connection) -> Facts:
-    """Everything about one connection, its next step last."""
+def status(connection: Connection, *, edited: bool = False) -> Facts:
+    """Everything about one connection, its next step last.
+
+    Args:
+        edited: says in words whether the change needs a new sign-in.
+    """
     now = _status(connection)
     return Facts(
         {
@@ -181,7 +185,7 @@ def status(connection: Connection) -> Facts:
             "Access token until": when(now.expires_at),
             "Sign-in until": when(now.refresh_expires_at),
             "Last error": now.last_error.message if now.last_error else None,
-            "New sign-in": new_sign_in(connection),
+            "New sign-in": new_sign_in(connection) if edited else None,
             "Next step": now.next_step,
         },
         connection,

@@ -221,7 +221,7 @@ def test_two_accounts_are_two_connections(broker: FakeBroker) -> None:
     shown = oc.edit("guests", login_hint="other@example.com")
     assert shown["Meant for"] == "other@example.com"
     assert shown["New sign-in"] == "needed"
-    assert oc.status("sales")["New sign-in"] == "not needed"
+    assert "New sign-in" not in oc.status("guests")  # its status says that already
 
 
 def test_use_says_who_keeps_the_tokens(tmp_path: Path) -> None:
