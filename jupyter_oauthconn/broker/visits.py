@@ -13,7 +13,12 @@ from typing import Protocol
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from jupyter_oauthconn.errors import InvalidClientError, InvalidParameterError, OAuthConnError
+from jupyter_oauthconn.errors import (
+    InvalidClientError,
+    InvalidParameterError,
+    NotAllowedError,
+    OAuthConnError,
+)
 from jupyter_oauthconn.model import (
     Authorization,
     AuthorizationState,
@@ -173,7 +178,12 @@ class Visit:
         if authorization.state is not AuthorizationState.PENDING or authorization.confirm:
             # the page was opened again with the back button, or in a second tab
             return Inside(self._site.outcome(authorization))
-        connection = self._service.connections.usable(self._person, authorization.connection)
+        try:
+            connection = self._service.connections.usable(self._person, authorization.connection)
+        except NotAllowedError as error:
+            # whoever waits for the sign-in is told, and not only who looks at the page
+            self._service.sign_ins.cancel(self._owner, id, error)
+            raise
         misfit = self._misfit_page(connection)
         if misfit is not None:
             return misfit

@@ -160,7 +160,8 @@ def document_of(broker: TokenServiceBroker, names: Sequence[str] = ()) -> str:
 
     if names:
         return write_document([broker.client(one) for one in names])
-    chosen = broker.clients()
+    # what a user registered for herself stays in her own trust domain
+    chosen = [one for one in broker.clients() if one.owner is None]
     exported = {one.name for one in chosen}
     mine = [one for one in broker.connections() if one.mine and one.client in exported]
     return write_document(chosen, mine)

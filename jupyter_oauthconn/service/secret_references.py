@@ -12,6 +12,14 @@ from pathlib import Path
 from jupyter_oauthconn.errors import InvalidParameterError
 from jupyter_oauthconn.model import Secret
 
+_KINDS = frozenset({"env", "file", "keyring"})
+_HINT = (
+    "Put the client secret there or name another place: env:NAME, file:PATH or "
+    "keyring:SERVICE/NAME (--secret-env NAME, --secret-file PATH)."
+)
+#: Keys are longer than passwords, and nothing is longer than this.
+_LONGEST_SECRET = 64 * 1024
+
 
 def secret_at(reference: str, environ: Mapping[str, str] | None = None) -> Secret:
     """Reads the secret that a reference names; its value is no argument anywhere.
@@ -22,25 +30,28 @@ def secret_at(reference: str, environ: Mapping[str, str] | None = None) -> Secre
     Raises:
         InvalidParameterError: malformed, or nothing is there.
     """
+    check_reference(reference)
     kind, _, place = reference.partition(":")
-    if kind == "env" and place:
+    if kind == "env":
         value = (os.environ if environ is None else environ).get(place, "")
         missing = f"The environment variable {place} is not set."
-    elif kind == "file" and place:
+    elif kind == "file":
         value, missing = _in_file(place)
-    elif kind == "keyring" and "/" in place:
-        value, missing = _in_keyring(place)
     else:
-        # the text is not repeated: it may be the secret itself, given by mistake
-        value, missing = "", "A secret is given by reference."
+        value, missing = _in_keyring(place)
     if not value:
-        raise InvalidParameterError(
-            missing,
-            hint="Put the client secret there or name another place: env:NAME, file:PATH or "
-            "keyring:SERVICE/NAME (--secret-env NAME, --secret-file PATH).",
-            parameter="secret_reference",
-        )
+        raise InvalidParameterError(missing, hint=_HINT, parameter="secret_reference")
     return Secret(value)
+
+
+def check_reference(reference: str) -> None:
+    """Raises `InvalidParameterError` for what is no reference; looks nothing up."""
+    kind, _, place = reference.partition(":")
+    if kind not in _KINDS or not place or not reference.isprintable():
+        # the text is not repeated: it may be the secret itself, given by mistake
+        raise InvalidParameterError(
+            "A secret is given by reference.", hint=_HINT, parameter="secret_reference"
+        )
 
 
 def variable_of(reference: str) -> str | None:
@@ -52,15 +63,42 @@ def variable_of(reference: str) -> str | None:
 def _in_file(place: str) -> tuple[str, str]:
     """The value, and what to say if it is empty."""
     try:
-        value = Path(place).expanduser().read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not text"
-        return "", f"The file {place} cannot be read: {reason}."
+        value = text_of(place, _LONGEST_SECRET).strip()
+    except ValueError as error:
+        return "", f"The file {place} cannot be read: {error}."
     return value, f"The file {place} is empty."
+
+
+def text_of(place: str, longest: int) -> str:
+    """The text of a regular file, of at most so many bytes.
+
+    Raises:
+        ValueError: it cannot be read; says why, without its content.
+    """
+    try:
+        path = Path(place).expanduser()
+        if path.exists() and not path.is_file():
+            reason = "it is no regular file"
+        else:
+            with path.open("rb") as file:
+                content = file.read(longest + 1)
+            if len(content) <= longest:
+                return content.decode()
+            reason = f"it is longer than {longest} bytes"
+    except OSError as error:
+        reason = error.strerror or "it cannot be opened"
+    except UnicodeDecodeError:
+        reason = "it is not text in UTF-8"
+    except (RuntimeError, ValueError):
+        # an unknown user after ~, a NUL
+        reason = "there can be no such path"
+    raise ValueError(reason)
 
 
 def _in_keyring(place: str) -> tuple[str, str]:
     service, _, name = place.rpartition("/")
+    if not service or not name:
+        return "", "A reference to a keyring names a service and a user in it."
     try:
         import keyring
         from keyring.errors import KeyringError

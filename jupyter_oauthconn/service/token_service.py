@@ -83,10 +83,10 @@ class TokenService:
             StorageError, MissingKeyError, ConfigurationError
         """
         store = Store.open(home=home, database_url=settings.database_url)
-        store.journal.prune(store.now() - settings.audit_retention)
         catalog = load([Path(path) for path in settings.catalog_paths])
         service = cls(settings, store, catalog, mount_path=mount_path)
         try:
+            store.journal.prune(store.now() - service.settings.now().audit_retention)
             apply_files(service, settings.config_files, environ)
         except OAuthConnError:
             service.close()

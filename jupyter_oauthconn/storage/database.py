@@ -22,12 +22,14 @@ from sqlalchemy import event, exc
 
 from jupyter_oauthconn.errors import StorageError
 
-from .files import is_on_network, keep_private, make_private_file, make_private_folder
+from .files import is_on_network, keep_private, locked, make_private_file, make_private_folder
 from .tables import UtcTime
 from .trouble import as_storage_error, place_of
 
 _BUSY_TIMEOUT = timedelta(seconds=5)
 _READ_ONLY_USE = "oauthconn_read"
+#: Any number: what processes on PostgreSQL queue for in `alone`.
+_ALONE = 7_160_221_905
 #: Connections that a parent process opened: a child must neither use nor close them.
 _inherited: list[sa.Pool] = []
 
@@ -89,6 +91,20 @@ class Database:
                 yield connection
         except exc.SQLAlchemyError as error:
             raise as_storage_error(error, self.place) from None
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Only one process at a time is in here, while others go on reading and writing."""
+        if self.path is not None:
+            with locked(self.path.with_name(f"{self.path.name}-lock")):
+                yield
+            return
+        with self._reader.connect() as connection:
+            connection.execute(sa.select(sa.func.pg_advisory_lock(_ALONE)))
+            try:
+                yield
+            finally:
+                connection.execute(sa.select(sa.func.pg_advisory_unlock(_ALONE)))
 
     def time(self, ahead: timedelta = timedelta(0)) -> sa.ColumnElement[datetime]:
         """The store's time as SQL, read when the statement runs.

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from jupyter_core.paths import secure_write
 
 from jupyter_oauthconn.errors import StorageError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 _FOLDER_MODE = 0o700
 _FILE_MODE = 0o600
@@ -110,6 +117,16 @@ def write_private(path: Path, data: bytes) -> None:
             f"The file {path} cannot be written: {reason}.",
             hint="Look at the folder's owner and mode, and at the free space.",
         ) from None
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Waits until no other process holds the file's lock; where a system has none, not at all."""
+    make_private_file(path)
+    with path.open("rb") as file:
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def is_on_network(path: Path, mounts: Path = _MOUNTS) -> bool:

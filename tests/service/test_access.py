@@ -6,11 +6,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urljoin
 
+import httpx2
 import pytest
 
+from jupyter_oauthconn.broker.owned import OwnedBroker
 from jupyter_oauthconn.demo import PracticeServer
 from jupyter_oauthconn.errors import (
+    AuthorizationFailedError,
     ConflictError,
     ConsentRequiredError,
     InUseError,
@@ -20,6 +24,8 @@ from jupyter_oauthconn.errors import (
     UnknownClientError,
     UnknownConnectionError,
 )
+from jupyter_oauthconn.kernel.clients import document_of
+from jupyter_oauthconn.kernel.practice import _Form, consent
 from jupyter_oauthconn.model import (
     AuthMethod,
     ConnectionDraft,
@@ -435,3 +441,92 @@ def test_settings_that_change_while_the_service_runs(
         team.admin.change_settings({"authorization_lifetime": None})
         back = {one.name: one for one in team.admin.settings()}["authorization_lifetime"]
         assert (back.value, back.origin) == ("600", "default")
+
+
+# --- what a change must not send to another server
+
+
+def test_tokens_of_the_server_before_go_nowhere(team: People) -> None:
+    """Neither a refresh nor a revocation tells them to the one that the client names now."""
+    team.admin.add_client(team.client(allowed_users=("*",)))
+    team.guest.add_connection(ConnectionDraft(name="sales", client="team"))
+    team.sign_in(team.guest, "sales")
+    endpoints = Endpoints(revocation=f"{team.server.issuer}/elsewhere")
+    team.admin.edit_client("team", {"endpoints": endpoints})
+    asked = len(team.server.provider.requests())
+    (grant,) = team.admin.grants()
+    ended = team.admin.revoke_grant(grant.id)
+    assert ended.at_provider.value == "unknown"
+    assert "sent nowhere" in ended.detail
+    assert len(team.server.provider.requests()) == asked
+
+
+def test_an_edit_that_is_refused_ends_nothing(team: People) -> None:
+    team.admin.add_client(team.client(allowed_users=("*",)))
+    team.guest.add_connection(ConnectionDraft(name="sales", client="team"))
+    team.sign_in(team.guest, "sales")
+    with pytest.raises(ConflictError):
+        team.admin.edit_client("team", {"client_id": "other"}, version=99)
+    assert team.guest.access_token("sales").reveal()
+
+
+def test_a_connection_that_is_removed_during_a_sign_in_leaves_no_token_alive(
+    team: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    team.admin.add_client(team.client(allowed_users=("*",)))
+    team.admin.add_connection(ConnectionDraft(name="sales", client="team", shared_users=("*",)))
+    grants = team.service.store.grants
+    put = grants.put
+
+    def remove_first(*arguments: object, **more: object) -> object:
+        team.admin.remove_connection("sales")
+        return put(*arguments, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(grants, "put", remove_first)
+    with pytest.raises(AuthorizationFailedError):
+        consent(team.begin(team.guest, "sales"))
+    assert len(team.server.provider.requests("revocation", outcome="ok")) == 1
+
+
+def test_who_administrates_no_more_only_takes_back(team: People) -> None:
+    team.admin.add_client(team.client(allowed_users=("*",)))
+    team.admin.add_connection(ConnectionDraft(name="sales", client="team", shared_users=("*",)))
+    owner = replace(team.admin._person, administrator=False)
+    before = OwnedBroker(team.service, owner, team.admin._flows, administrator=False)
+    with pytest.raises(NotAllowedError, match="others use"):
+        before.edit_connection("sales", {"login_hint": "guest@example.com"})
+    before.edit_connection("sales", {"shared_users": ()})
+    before.edit_connection("sales", {"login_hint": "guest@example.com"})
+
+
+def test_a_sign_in_that_is_refused_at_the_button_ends(team: People) -> None:
+    team.admin.add_client(team.client(allowed_users=("*",)))
+    team.guest.add_connection(ConnectionDraft(name="sales", client="team"))
+    page = team.begin(team.guest, "sales")
+    waiting = team.guest.authorize("sales")
+    browser = httpx2.Client()
+    form = _Form()
+    form.feed(browser.get(page).text)
+    team.admin.edit_client("team", {"allowed_users": ()})
+    refused = browser.post(urljoin(page, form.action), data=form.hidden | {"do": "authenticate"})
+    browser.close()
+    assert refused.status_code == 400
+    ended = team.guest.authorization(waiting.id)
+    assert ended.state.value == "refused"
+    assert ended.error is not None
+    assert ended.error.code == "not_allowed"
+
+
+def test_an_export_names_no_place_of_the_service_for_a_user(
+    tmp_path: Path, server: PracticeServer
+) -> None:
+    allowed = {"allow_user_clients": True, "allowed_private_hosts": ("127.0.0.1", "localhost")}
+    with people(tmp_path / "home", server, **allowed) as team:
+        team.guest.add_client(
+            replace(
+                team.client("mine", client_secret=Secret("s"), secret_reference="env:HUB_TOKEN"),
+                auth_method=None,
+            )
+        )
+        assert [one.reference for one in team.admin.client("mine").secrets] == [None]
+        assert "mine" not in document_of(team.admin)

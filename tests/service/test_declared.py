@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -176,10 +178,12 @@ def test_references_to_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         assert secret_at("env:TEAM_SECRET", {"TEAM_SECRET": "given"}).reveal() == "given"
         assert secret_at(f"file:{tmp_path}/secret").reveal() == "file-secret"
         assert secret_at("keyring:jupyter/team").reveal() == "ring-secret"
-        for missing in ("env:NOWHERE", f"file:{tmp_path}/none", "keyring:jupyter/nobody"):
+        missing_ones = ("env:NOWHERE", f"file:{tmp_path}/none", "keyring:jupyter/nobody")
+        for missing in (*missing_ones, "file:~nosuchuser/x", "file:/dev/zero", "keyring:x"):
             with pytest.raises(InvalidParameterError) as caught:
                 secret_at(missing)
-            assert missing.partition(":")[2].rpartition("/")[2] in caught.value.message
+            named = missing.partition(":")[2].rpartition("/")[2]
+            assert named in caught.value.message or missing == "keyring:x"
         with pytest.raises(InvalidParameterError) as caught:
             secret_at("hunter2")
         assert "hunter2" not in str(caught.value) + caught.value.hint
@@ -250,14 +254,146 @@ def test_what_no_file_declares_any_more_is_kept_and_switched_off(
     with people(tmp_path / "home", server, **settings) as team:
         team.sign_in(team.guest, "sales")
         token = team.guest.access_token("sales").reveal()
-    with people(tmp_path / "home", server) as team:
+    file.write_text("")
+    with people(tmp_path / "home", server, **settings) as team:
         assert team.guest.connections() == []
         client = team.admin.client("team")
         assert (client.enabled, client.managed_by) == (False, "database")
         team.admin.edit_client("team", {"title": "by hand"})
+    file.write_text(document(server))
     with people(tmp_path / "home", server, **settings) as team:
         assert team.guest.access_token("sales").reveal() == token
         assert team.admin.client("team").managed_by == str(file)
+
+
+def test_a_process_that_knows_no_files_leaves_what_they_declare(
+    tmp_path: Path, server: PracticeServer, secret: Secret
+) -> None:
+    """A terminal beside a server has not the server's settings."""
+    file, other = tmp_path / "clients.toml", tmp_path / "other.toml"
+    file.write_text(document(server))
+    other.write_text("")
+    with people(tmp_path / "home", server, config_files=(str(file),)) as team:
+        team.sign_in(team.guest, "sales")
+    for settings in ({}, {"config_files": (str(other),)}):
+        with people(tmp_path / "home", server, **settings) as team:
+            assert team.guest.access_token("sales").reveal()
+            assert team.admin.client("team").managed_by == str(file)
+            with pytest.raises(NotAllowedError):
+                team.admin.edit_client("team", {"title": "x"})
+
+
+def test_a_file_may_be_moved_and_its_parts_with_it(
+    tmp_path: Path, server: PracticeServer, secret: Secret, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = tmp_path / "a.toml", tmp_path / "b.toml"
+    first.write_text(document(server))
+    with people(tmp_path / "home", server, config_files=(str(first),)) as team:
+        team.sign_in(team.guest, "sales")
+        token = team.guest.access_token("sales").reveal()
+    monkeypatch.chdir(tmp_path)
+    with people(tmp_path / "home", server, config_files=("a.toml",)) as team:  # spelled otherwise
+        assert team.admin.client("team").enabled
+    first.rename(second)
+    second.write_text(document(server, 'title = "Moved"'))
+    for files in ((str(second),), (str(second), str(first))):
+        first.write_text("")
+        with people(tmp_path / "home", server, config_files=files) as team:
+            client = team.admin.client("team")
+            assert (client.title, client.managed_by) == ("Moved", str(second))
+            assert client.enabled
+            assert team.guest.access_token("sales").reveal() == token
+    second.write_text("")
+    first.write_text(document(server))
+    with people(tmp_path / "home", server, config_files=(str(first), str(second))) as team:
+        assert team.guest.access_token("sales").reveal() == token
+        assert team.admin.client("team").managed_by == str(first)
+
+
+def test_what_a_lost_file_declared_is_changed_by_hand_again(
+    tmp_path: Path, server: PracticeServer, secret: Secret
+) -> None:
+    file = tmp_path / "clients.toml"
+    file.write_text(document(server))
+    with people(tmp_path / "home", server, config_files=(str(file),)):
+        pass
+    file.unlink()
+    with people(tmp_path / "home", server) as team:
+        team.admin.edit_client("team", {"title": "by hand"})
+        assert team.admin.client("team").managed_by == "database"
+
+
+def test_a_users_own_client_never_becomes_a_files(
+    tmp_path: Path, server: PracticeServer, secret: Secret
+) -> None:
+    """Else the file's secret would go where her addresses say."""
+    allowed = {"allow_user_clients": True, "allowed_private_hosts": ("127.0.0.1", "localhost")}
+    file = tmp_path / "clients.toml"
+    file.write_text(document(server))
+    with people(tmp_path / "home", server, **allowed) as team:
+        team.guest.add_client(team.client())
+    with (
+        pytest.raises(ConfigurationError, match="guest's own") as caught,
+        people(tmp_path / "home", server, config_files=(str(file),), **allowed),
+    ):
+        pass
+    assert str(file) in caught.value.message
+
+
+def test_an_administrators_shared_name_is_told_with_the_file(
+    tmp_path: Path, server: PracticeServer, secret: Secret
+) -> None:
+    file = tmp_path / "clients.toml"
+    file.write_text(document(server))
+    with people(tmp_path / "home", server) as team:
+        team.admin.add_client(team.client("other", allowed_users=("*",)))
+        team.admin.add_connection(
+            ConnectionDraft(name="sales", client="other", shared_users=("*",))
+        )
+    with (
+        pytest.raises(ConfigurationError, match="admin shares a connection named") as caught,
+        people(tmp_path / "home", server, config_files=(str(file),)),
+    ):
+        pass
+    assert str(file) in caught.value.message
+
+
+_START = """
+import sys
+from pathlib import Path
+from jupyter_oauthconn.model import Settings
+from jupyter_oauthconn.service.token_service import TokenService
+
+home, file = sys.argv[1:]
+sys.stdin.readline()
+TokenService.open(Settings(config_files=(file,)), Path(home)).close()
+"""
+
+
+def test_processes_that_start_at_one_time(
+    tmp_path: Path, server: PracticeServer, secret: Secret
+) -> None:
+    file = tmp_path / "clients.toml"
+    more = "".join(f'[connections.c{n}]\nclient = "team"\n' for n in range(8))
+    file.write_text(document(server) + more)
+    with people(tmp_path / "home", server):
+        pass
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", _START, str(tmp_path / "home"), str(file)],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        for _ in range(4)
+    ]
+    for one in started:
+        assert one.stdin is not None
+        one.stdin.write(b"\n")
+        one.stdin.flush()
+    assert [one.communicate(timeout=60)[1] for one in started] == [b""] * 4
+    with people(tmp_path / "home", server) as team:
+        assert len(team.admin.client("team").secrets) == 1
+        assert len(team.guest.connections()) == 9
 
 
 def test_a_client_that_was_there_becomes_the_files(
@@ -276,6 +412,7 @@ def test_a_client_that_was_there_becomes_the_files(
     [
         (None, ConfigurationError),
         ("[clients.team", InvalidParameterError),
+        (f"x = {'[' * 100_000}", InvalidParameterError),
         ('[clients.team]\nprovider = "nowhere"\nclient_id = "a"\n', OAuthConnError),
         (
             '[clients.team]\nprovider = "practice"\nclient_id = "a"\nsecret_reference = "env:NO"\n',

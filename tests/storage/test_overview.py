@@ -151,8 +151,8 @@ def test_everybodys_name(world, eve):
     assert world.store.owners.names() == {world.owner: "ana", eve: "eve"}
     world.store.owners.ensure("os", "1000", "anna")
     assert world.store.owners.names()[world.owner] == "anna"
-    assert world.store.owners.find("os", "1000") == world.owner
-    assert world.store.owners.find("os", "3000") is None
+    assert world.store.owners.of_kind("os")[world.owner] == "1000"
+    assert world.store.owners.of_kind("file") == {}
 
 
 # --- settings that were changed at run time

@@ -76,7 +76,7 @@ def read_document(text: str, where: str = "The file") -> Document:
     """
     try:
         content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise InvalidParameterError(
             f"{where} is not TOML: {error}.", hint="See `%oauthclient export` for the form."
         ) from None

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_oauthconn.catalog import ProviderEntry
-from jupyter_oauthconn.errors import ConfigurationError, ConflictError, InvalidParameterError
+from jupyter_oauthconn.errors import ConfigurationError, ConflictError
 from jupyter_oauthconn.model import (
     EVERYBODY,
     IN_DATABASE,
@@ -22,17 +22,16 @@ from jupyter_oauthconn.model import (
 )
 
 from ..history import record
-from ..secret_references import variable_of
+from ..secret_references import text_of, variable_of
 from .documents import Document, read_document
 from .plan import changes_for
 
 if TYPE_CHECKING:
     from ..token_service import TokenService
 
-_OWNER = ("file", "configuration")
+_KIND = "file"
 _MOST_SECRETS = 2
-#: Processes that start at one time do the same work; one of them is first.
-_TRIES = 3
+_LONGEST_DOCUMENT = 1024 * 1024
 
 
 def apply_files(
@@ -40,8 +39,9 @@ def apply_files(
 ) -> None:
     """Makes OAuth clients and connections as the files say; does nothing where they are so.
 
-    A client that no file declares any more is switched off and may be changed by hand again; a
-    connection is shared with nobody any more. Sign-ins of both are kept.
+    A client that its file declares no more is switched off and may be changed by hand again; a
+    connection is shared with nobody any more. Sign-ins of both are kept. What belongs to files that
+    are not named here stays as it is: another process, a terminal say, may know of others.
 
     Args:
         environ: where `env:` references look; None: the environment of this process.
@@ -49,21 +49,21 @@ def apply_files(
     Raises:
         OAuthConnError: a file cannot be read or applied; its sentence names it.
     """
-    if not paths and service.store.owners.find(*_OWNER) is None:
-        return  # there never was a file
-    documents = {path: _read(path) for path in paths}
+    if not paths:
+        return
+    documents = {str(path): _read(str(path)) for path in dict.fromkeys(map(_place_of, paths))}
     _check_once(documents)
-    actor = _configuration(service)
-    for attempt in range(1, _TRIES + 1):
-        try:
-            for path, document in documents.items():
-                _apply(service, actor, path, document, environ)
-            _let_go(service, actor, documents)
-        except ConflictError:
-            if attempt == _TRIES:
+    # processes that start at one time do the same work: one does it, the others find it done
+    with service.store.database.alone():
+        for path, document in documents.items():
+            try:
+                _apply(service, path, document, environ)
+            except ConfigurationError as error:
+                error.message = f"{path}: {error.message}"
+                error.args = (error.message,)
                 raise
-        else:
-            return
+        for path, document in documents.items():
+            _let_go(service, path, document, documents)
 
 
 def variables_of(paths: Sequence[str]) -> set[str]:
@@ -71,7 +71,7 @@ def variables_of(paths: Sequence[str]) -> set[str]:
     found: set[str] = set()
     for path in paths:
         try:
-            document = _read(path)
+            document = _read(str(_place_of(path)))
         except ConfigurationError:
             continue  # said when it is applied
         references = (one.draft.secret_reference or "" for one in document.clients)
@@ -125,39 +125,54 @@ class _FileTarget:
 
 
 def _apply(
-    service: TokenService,
-    actor: Actor,
-    path: str,
-    document: Document,
-    environ: Mapping[str, str] | None,
+    service: TokenService, path: str, document: Document, environ: Mapping[str, str] | None
 ) -> None:
+    actor = _owner_of(service, path)
+    _adopt(service, actor, path, document)
     target = _FileTarget(service, actor, path)
-    try:
-        _adopt(service, actor, path, document)
-        changes = changes_for(document, target, environ=environ, knows_secret=target.knows_secret)
-        for change in changes:
-            change.apply()
-    except InvalidParameterError as error:
-        raise InvalidParameterError(
-            f"{path}: {error.message}", hint=error.hint, parameter=error.parameter
-        ) from None
+    for change in changes_for(document, target, environ=environ, knows_secret=target.knows_secret):
+        change.apply()
 
 
 def _adopt(service: TokenService, actor: Actor, path: str, document: Document) -> None:
-    """Clients that exist already are the file's from now on."""
-    declared = {one.draft.name for one in document.clients}
-    for client in service.store.registry.clients():
-        if client.name in declared and client.managed_by == IN_DATABASE:
-            service.store.registry.update_client(
-                client.name, {"managed_by": path}, version=client.version, actor=actor.name
-            )
+    """What exists already, by hand or of a file that was moved, is this file's from now on.
 
-
-def _let_go(service: TokenService, actor: Actor, documents: Mapping[str, Document]) -> None:
-    declared = {(path, one.draft.name) for path, of in documents.items() for one in of.clients}
+    Raises:
+        ConflictError: it is a user's own.
+    """
     registry = service.store.registry
+    declared = {one.draft.name for one in document.clients}
     for client in registry.clients():
-        if client.managed_by != IN_DATABASE and (client.managed_by, client.name) not in declared:
+        if client.name not in declared or client.managed_by == path:
+            continue
+        if client.owner_id is not None:
+            # neither may the file's secret get into her hands, nor her addresses get the secret
+            raise ConflictError(
+                f"The name {client.name!r} is taken by an OAuth client of {client.owner}'s own.",
+                hint="Choose another name in the file, or remove that client.",
+            )
+        registry.update_client(
+            client.name, {"managed_by": path}, version=client.version, actor=actor.name
+        )
+    files = service.store.owners.of_kind(_KIND)
+    for draft in document.connections:
+        for connection in registry.shared_connections(draft.name):
+            if connection.owner_id in files and connection.owner_id != actor.owner.id:
+                before = registry.connection(actor.owner, draft.name)
+                if before is not None and before.mine:
+                    # declared here once, then in another file: what people use is that one
+                    service.connections.remove_for_all(before, actor)
+                registry.hand_over_connection(connection.id, actor.owner.id)
+
+
+def _let_go(
+    service: TokenService, path: str, document: Document, documents: Mapping[str, Document]
+) -> None:
+    """What this file once declared and no file of this run does any more."""
+    actor, registry = _owner_of(service, path), service.store.registry
+    declared = {one.draft.name for of in documents.values() for one in of.clients}
+    for client in registry.clients():
+        if client.managed_by == path and client.name not in declared:
             registry.update_client(
                 client.name,
                 {"managed_by": IN_DATABASE, "enabled": False},
@@ -166,7 +181,7 @@ def _let_go(service: TokenService, actor: Actor, documents: Mapping[str, Documen
             )
             record(service.store, "client_let_go", actor.owner.id, client=client.name,
                    actor=actor.name)  # fmt: skip
-    names = {one.name for document in documents.values() for one in document.connections}
+    names = {one.name for one in document.connections}
     for connection in registry.connections(actor.owner):
         shared = connection.shared_users or connection.shared_groups
         if connection.mine and shared and connection.name not in names:
@@ -175,21 +190,34 @@ def _let_go(service: TokenService, actor: Actor, documents: Mapping[str, Documen
             )
 
 
-def _configuration(service: TokenService) -> Actor:
-    """Who owns the connections of the files."""
+def _owner_of(service: TokenService, path: str) -> Actor:
+    """Who owns the connections of a file."""
     name = "the configuration"
-    owner = Owner(id=service.owner(*_OWNER, name), name=name, administrator=True)
+    owner = Owner(id=service.owner(_KIND, path, name), name=name, administrator=True)
     return Actor(owner=owner, administrator=True)
+
+
+def _place_of(path: str) -> Path:
+    """The same file is the same however it is spelled.
+
+    Raises:
+        ConfigurationError: there can be no such path.
+    """
+    try:
+        return Path(path).expanduser().resolve()
+    except (OSError, RuntimeError, ValueError):
+        raise ConfigurationError(
+            f"The configuration file {path!r} cannot be found.", hint="Correct config_files."
+        ) from None
 
 
 def _read(path: str) -> Document:
     """Raises `ConfigurationError`."""
     try:
-        text = Path(path).expanduser().read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        text = text_of(path, _LONGEST_DOCUMENT)
+    except ValueError as error:
         raise ConfigurationError(
-            f"The configuration file {path} cannot be read: {reason}.",
+            f"The configuration file {path} cannot be read: {error}.",
             hint="Correct config_files.",
         ) from None
     document = read_document(text, path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -251,6 +251,8 @@ def _shown(value: object) -> str:
             return ", ".join(f"{key}={one}" for key, one in value.items()) or "nothing"
         case StrEnum():
             return value.value
+        case datetime():
+            return f"{value:%Y-%m-%d %H:%M} UTC"
         case str():
             return value
     named = {one.name: getattr(value, one.name) for one in fields(value)}  # type: ignore[arg-type]

@@ -21,6 +21,7 @@ from jupyter_oauthconn.model import (
     Attempt,
     Claim,
     Connection,
+    GrantState,
     NewTokens,
     Revocation,
     Secret,
@@ -49,9 +50,10 @@ from .failures import (
     last_error,
     new_sign_in_needed,
     reason_of,
+    reauthorization_required,
 )
 from .kept_answers import KeptAnswers
-from .lifetimes import new_tokens
+from .lifetimes import life_seconds, new_tokens
 
 #: No request leaves later than this after the claim: lease (45 s) less time-out (15 s), and some.
 _LATEST_SEND_SECONDS = 25.0
@@ -152,6 +154,7 @@ class Exchange:
             profile = self._profiles.of(connection)
             credentials = self._profiles.credentials(profile.client)
             margin = self._settings.now().refresh_margin
+            self._check_still_active(connection, claim)
         except ProviderError as error:
             self._failed(connection, claim, error, spent_unknown=claim.previous is Attempt.SENT)
             raise
@@ -159,6 +162,14 @@ class Exchange:
             self._store.grants.release(claim)
             raise
         return _Renewal(connection, claim, profile, credentials, margin, started)
+
+    def _check_still_active(self, connection: Connection, claim: Claim) -> None:
+        """An edit of the client ends its grants with it: whoever sees the new addresses sees that,
+        too, and the old server's refresh token does not go to the new one."""
+        grant = claim.grant
+        now = self._store.grants.read(grant.owner_id, grant.connection_id, grant.resource)
+        if now is not None and now.state is GrantState.REAUTH_REQUIRED:
+            raise reauthorization_required(connection, now)
 
     def _spare_old_token(self, renewal: _Renewal) -> None:
         """After a refresh whose answer was lost the token may be spent.
@@ -243,7 +254,7 @@ class Exchange:
             validated = TokenAnswer(
                 access_token=access_token,
                 refresh_token=refresh_token,
-                expires_in=_life_seconds(claim.grant.token),
+                expires_in=life_seconds(claim.grant.token),
             )
         except ProviderError as error:
             if refresh_token is not None:
@@ -346,12 +357,6 @@ class Exchange:
             connection=connection,
             outcome=last_error(error, at).code,
         )
-
-
-def _life_seconds(token: AccessToken) -> float | None:
-    if token.expires_at is None or token.issued_at is None:
-        return None
-    return (token.expires_at - token.issued_at).total_seconds()
 
 
 def _grace_left(renewal: _Renewal) -> timedelta | None:

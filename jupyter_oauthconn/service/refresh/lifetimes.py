@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from datetime import datetime, timedelta
 
-from jupyter_oauthconn.model import Claim, NewTokens, TokenAnswer
+from jupyter_oauthconn.model import AccessToken, Claim, NewTokens, TokenAnswer
 
 from ..profile import Profile
 
@@ -83,3 +83,10 @@ def _refresh_expires_at(
     if idle:
         ends.append(issued_at + idle)
     return min(ends, default=None)
+
+
+def life_seconds(token: AccessToken) -> float | None:
+    """How long it lives in all; None: nobody has said."""
+    if token.expires_at is None or token.issued_at is None:
+        return None
+    return (token.expires_at - token.issued_at).total_seconds()

@@ -26,12 +26,14 @@ from jupyter_oauthconn.model import (
 )
 from jupyter_oauthconn.protocol import AddressGuard
 
-from ..secret_references import secret_at
+from ..secret_references import check_reference, secret_at
 from ..sign_in.redirect_uris import check_redirect_uri, usual_redirect_uris
 
 _FIXED_FIELDS = frozenset(
     {"name", "provider", "client_secret", "secret_reference", "secret_ends_at"}
 )
+
+_MOST_REDIRECT_URIS = 20
 
 
 class ClientRules:
@@ -68,6 +70,10 @@ class ClientRules:
             )
         if of_user:
             _check_own(draft)
+            # where it came from is hers to know: an export must not name places of the service
+            draft = replace(draft, secret_reference=None)
+        if draft.secret_reference is not None:
+            check_reference(draft.secret_reference)
         secret = draft.client_secret
         if secret is None and draft.secret_reference is not None:
             secret = secret_at(draft.secret_reference)
@@ -91,9 +97,9 @@ class ClientRules:
         of_user = client.owner_id is not None
         if of_user:
             _check_own(client)
-        self._check_addresses(
-            client.redirect_uris, client.endpoints, client.issuer, typed=not of_user
-        )
+        entry = self._catalog.entry(client.provider)
+        issuer = client.issuer or resolve_issuer(entry, client.parameters)
+        self._check_addresses(client.redirect_uris, client.endpoints, issuer, typed=not of_user)
 
     def checked_secret(
         self,
@@ -121,6 +127,8 @@ class ClientRules:
                 hint="Give the day on which the provider ends it.",
                 parameter="ends_at",
             )
+        if reference is not None:
+            check_reference(reference)
         if secret is None and reference is not None:
             if client.owner_id is not None:
                 raise _no_reference()
@@ -141,6 +149,12 @@ class ClientRules:
         *,
         typed: bool,
     ) -> None:
+        if len(redirect_uris) > _MOST_REDIRECT_URIS:
+            raise InvalidParameterError(
+                f"There are {len(redirect_uris)} redirect URIs.",
+                hint=f"Give at most {_MOST_REDIRECT_URIS}.",
+                parameter="redirect_uris",
+            )
         for uri in redirect_uris:
             check_redirect_uri(uri)
         for one in fields(endpoints):

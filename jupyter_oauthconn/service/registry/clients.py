@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -99,8 +100,8 @@ class Clients:
             self._store.registry.add_client_secret(
                 client.id,
                 secret,
-                ends_at=draft.secret_ends_at,
-                reference=draft.secret_reference,
+                ends_at=complete.secret_ends_at,
+                reference=complete.secret_reference,
             )
         self._record("client_registered", client.name, actor)
         return self._read(client.name)
@@ -117,15 +118,13 @@ class Clients:
         """Changes fields of `ClientDraft`, or `enabled`; marks the grants that it invalidates."""
         before = self._changeable(name, actor, file)
         changes, after = self._changed(before, changes)
-        ended = list(self._ended(before, after))
+        ended = [(one.id, reason) for one, reason in self._ended(before, after)]
         client = self._store.registry.update_client(
-            name, changes, version=version, actor=actor.name
+            name, changes, version=version, actor=actor.name, ends=ended
         )
         if client.auth_method is AuthMethod.NONE:
             for one in before.secrets:
                 self._store.registry.remove_client_secret(one.id)
-        for connection, reason in ended:
-            self._store.grants.invalidate_connection(connection.id, reason)
         # whatever the provider refused may be mended by this edit
         self._store.grants.resume_client(name)
         self._record("client_edited", name, actor)
@@ -174,9 +173,8 @@ class Clients:
             )
         for one in ended:
             self._store.registry.remove_client_secret(one.id)
-        self._store.registry.add_client_secret(
-            client.id, secret, ends_at=ends_at, reference=reference
-        )
+        kept = None if client.owner_id is not None else reference
+        self._store.registry.add_client_secret(client.id, secret, ends_at=ends_at, reference=kept)
         self._store.grants.resume_client(name)
         self._record("client_secret_added", name, actor)
         return self._read(name)
@@ -233,6 +231,11 @@ class Clients:
         """Raises `UnknownClientError`, `NotAllowedError`."""
         if file is None:
             client = self.get(name, actor)
+            if client.managed_by != IN_DATABASE and not Path(client.managed_by).exists():
+                # nobody can change it there any more
+                client = self._store.registry.update_client(
+                    name, {"managed_by": IN_DATABASE}, version=None, actor=actor.name
+                )
             self._access.check_change(actor, client)
             return client
         client = self._read(name)

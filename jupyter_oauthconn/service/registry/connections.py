@@ -44,6 +44,12 @@ from ..statuses import status_of
 from .access import Access
 
 _SHARING = frozenset({"shared_users", "shared_groups"})
+#: The tokens are another server's than the client names today.
+_SENT_NOWHERE = Revocation(
+    at_provider=Outcome.UNKNOWN,
+    detail="The OAuth client was changed since the sign-in, so its tokens were sent nowhere. End "
+    "it in the account at the provider of before.",
+)
 
 
 class Connections:
@@ -133,6 +139,7 @@ class Connections:
         """Changes fields of `ConnectionDraft`; grants that no longer fit need a new sign-in."""
         before = self._own(actor.owner, name)
         _check_fields(changes)
+        _check_still_theirs(before, changes, actor)
         for field, value in changes.items():
             check_text(field, value)
         client = (
@@ -149,13 +156,14 @@ class Connections:
             given = merged(before.parameters, changes["parameters"])
             changes = {**changes, "parameters": check_parameters(entry, given, at="connection")}
         check_scope(changes.get("scope", before.scope), client, entry)
+        ends = None
+        if client.name != before.client:
+            ends = Reason.CLIENT_CHANGED
+        elif self._asks_for_more(actor.owner, before, replace(before, **changes), client):
+            ends = Reason.SCOPE_CHANGED
         after = self._store.registry.update_connection(
-            actor.owner.id, name, changes, version=version
+            actor.owner.id, name, changes, version=version, ends=ends
         )
-        if after.client != before.client:
-            self._store.grants.invalidate_connection(after.id, Reason.CLIENT_CHANGED)
-        elif self._asks_for_more(actor.owner, before, after, client):
-            self._store.grants.invalidate_connection(after.id, Reason.SCOPE_CHANGED)
         self._record("connection_edited", after, actor)
         return self.seen(actor.owner, name)
 
@@ -167,8 +175,7 @@ class Connections:
         """As `remove`, whoever made it; the caller has judged whether the actor may."""
         for id in self._store.grants.overview.pending(connection.id):
             self._store.authorizations.finish(id, AuthorizationState.EXPIRED)
-        self._revoke(connection, None, actor)
-        self._store.registry.remove_connection(connection.owner_id, connection.name)
+        self._revoke(connection, None, actor, with_connection=True)
         self._record("connection_removed", connection, actor)
 
     def revoke(self, owner: Owner, connection: Connection, actor: Actor) -> Revocation:
@@ -183,11 +190,22 @@ class Connections:
         """An administrator ends somebody's sign-in."""
         return self._revoke(connection, owner_id, actor)
 
-    def _revoke(self, connection: Connection, owner_id: UUID | None, actor: Actor) -> Revocation:
+    def _revoke(
+        self,
+        connection: Connection,
+        owner_id: UUID | None,
+        actor: Actor,
+        *,
+        with_connection: bool = False,
+    ) -> Revocation:
         """Of one owner, or of everybody."""
         outcome = Revocation(at_provider=Outcome.UNKNOWN, detail="There was nothing to revoke.")
-        for one in self._store.grants.take(connection.id, owner_id):
-            outcome = self._revoke_at_provider(connection, one.tokens)
+        taken = self._store.grants.take(connection.id, owner_id, with_connection=with_connection)
+        for one in taken:
+            if one.reason == Reason.CLIENT_CHANGED:
+                outcome = _SENT_NOWHERE
+            else:
+                outcome = self._revoke_at_provider(connection, one.tokens)
             record(
                 self._store,
                 "revoked",
@@ -315,6 +333,18 @@ class Connections:
 
     def _record(self, kind: str, connection: Connection, actor: Actor) -> None:
         record(self._store, kind, actor.owner.id, connection=connection, actor=actor.name)
+
+
+def _check_still_theirs(before: Connection, changes: Mapping[str, Any], actor: Actor) -> None:
+    """Others use a shared definition: who administrates no more can only take it back."""
+    shared = before.shared_users or before.shared_groups
+    takes_back = changes.keys() <= _SHARING and not any(changes.values())
+    if shared and not takes_back and not actor.administrator:
+        raise NotAllowedError(
+            f"The connection {before.name!r} is shared, and only an administrator may change what "
+            "others use.",
+            hint=f"Take it back first: `%connect edit {before.name} --unshare`.",
+        )
 
 
 def _check_fields(changes: Mapping[str, Any]) -> None:

@@ -7,7 +7,12 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from jupyter_oauthconn.errors import InvalidClientError, InvalidIDTokenError
+from jupyter_oauthconn.errors import (
+    InvalidClientError,
+    InvalidIDTokenError,
+    StorageError,
+    UnknownConnectionError,
+)
 from jupyter_oauthconn.model import (
     AuthorizationState,
     Connection,
@@ -127,14 +132,21 @@ class NewGrants:
         self, owner_id: UUID, authorization_id: UUID, connection: Connection, held: HeldTokens
     ) -> None:
         """The grant itself, then the end of the sign-in that whoever waits for it sees."""
-        self._store.grants.put(
-            owner_id,
-            connection.id,
-            held.tokens,
-            requested_scope=held.requested_scope,
-            identity=held.identity,
-            subject=held.subject,
-        )
+        try:
+            self._store.grants.put(
+                owner_id,
+                connection.id,
+                held.tokens,
+                requested_scope=held.requested_scope,
+                identity=held.identity,
+                subject=held.subject,
+            )
+        except StorageError:
+            if self._store.registry.connection_of_id(connection.id) is None:
+                # removed meanwhile: nobody could ever end what the provider has just given
+                self.discard(connection, held)
+                raise UnknownConnectionError(connection.name) from None
+            raise
         self._store.authorizations.finish(
             authorization_id, AuthorizationState.DONE, identity=held.identity
         )

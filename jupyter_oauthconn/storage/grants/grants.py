@@ -37,6 +37,7 @@ class TakenGrant:
     owner_id: UUID
     tokens: NewTokens
     resource: str
+    reason: str | None = None
 
 
 class Grants:
@@ -173,13 +174,16 @@ class Grants:
         """Before it is presented."""
         self._candidates.use(id)
 
-    def take(self, connection_id: UUID, owner_id: UUID | None = None) -> list[TakenGrant]:
+    def take(
+        self, connection_id: UUID, owner_id: UUID | None = None, *, with_connection: bool = False
+    ) -> list[TakenGrant]:
         """Reads and removes, in one transaction; a refresh under way then cannot save.
 
         Kept candidates come first, the grants' own tokens last.
 
         Args:
             owner_id: whose grant; None: everybody's who signed in for the connection.
+            with_connection: removes the connection, too, so that no grant can come between.
 
         Raises:
             UnsealError: a value cannot be read; they are gone all the same.
@@ -193,10 +197,15 @@ class Grants:
                 (one, row) for row in rows for one in self._candidates.all_unused(connection, row)
             ]
             connection.execute(sa.delete(grants).where(mine))
+            if with_connection:
+                connection.execute(sa.delete(connections).where(connections.c.id == connection_id))
         return [
-            TakenGrant(row.owner_id, self._candidates.tokens_of(one, row), row.resource)
+            TakenGrant(row.owner_id, self._candidates.tokens_of(one, row), row.resource, row.reason)
             for one, row in kept
-        ] + [TakenGrant(row.owner_id, self._taken_tokens(row), row.resource) for row in rows]
+        ] + [
+            TakenGrant(row.owner_id, self._taken_tokens(row), row.resource, row.reason)
+            for row in rows
+        ]
 
     def touch(self, grant_id: UUID) -> None:
         """Notes that a token was handed out. A grant that is gone is left alone."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 from uuid import UUID
@@ -10,8 +10,9 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from jupyter_oauthconn.errors import ConflictError, UnknownClientError
+from jupyter_oauthconn.model import GrantState, Reason
 
-from ..tables import clients
+from ..tables import clients, grants
 
 _NOT_STORED = frozenset({"client_secret", "secret_reference", "secret_ends_at"})
 
@@ -53,3 +54,17 @@ def stale(kind: str, name: str) -> ConflictError:
         f"The {kind} {name!r} was changed by somebody else meanwhile.",
         hint="Read it again, then repeat the change.",
     )
+
+
+def end_grants(connection: sa.Connection, ends: Iterable[tuple[UUID, Reason]]) -> None:
+    """In the transaction of the change that makes them invalid: connections, and why.
+
+    After a change of the client none may go to the new server, also not to be revoked there, so
+    that reason wins over every other.
+    """
+    for id, reason in ends:
+        which = grants.c.connection_id == id
+        if reason is not Reason.CLIENT_CHANGED:
+            which = sa.and_(which, grants.c.state == GrantState.ACTIVE.value)
+        values = {"state": GrantState.REAUTH_REQUIRED.value, "reason": reason.value}
+        connection.execute(sa.update(grants).where(which).values(values))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -19,13 +19,14 @@ from jupyter_oauthconn.model import (
     ClientRegistration,
     ClientSecretInfo,
     Endpoints,
+    Reason,
     Secret,
 )
 
 from ..database import Database
 from ..sealing import Place, Sealer
 from ..tables import client_secrets, clients, connections, owners
-from .changes import columns, of_version, stale, taken
+from .changes import columns, end_grants, of_version, stale, taken
 
 
 class ClientAccess(NamedTuple):
@@ -92,9 +93,18 @@ class ClientRows:
             return _read_clients(connection, clients.c.name == draft.name)[0]
 
     def update_client(
-        self, name: str, changes: Mapping[str, Any], *, version: int | None, actor: str
+        self,
+        name: str,
+        changes: Mapping[str, Any],
+        *,
+        version: int | None,
+        actor: str,
+        ends: Iterable[tuple[UUID, Reason]] = (),
     ) -> ClientRegistration:
         """Changes fields of `ClientRegistration`; None as `version` takes whatever is stored.
+
+        Args:
+            ends: connections whose grants end with it, and why.
 
         Raises:
             UnknownClientError
@@ -117,6 +127,7 @@ class ClientRows:
                 raise UnknownClientError(name)
             if not changed:
                 raise stale("OAuth client", name)
+            end_grants(connection, ends)
             return found[0]
 
     def remove_client(self, name: str, *, version: int | None = None) -> None:

@@ -11,11 +11,11 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from jupyter_oauthconn.errors import UnknownConnectionError
-from jupyter_oauthconn.model import Connection, ConnectionDraft, Owner
+from jupyter_oauthconn.model import Connection, ConnectionDraft, Owner, Reason
 
 from ..database import Database
 from ..tables import clients, connections, owners
-from .changes import client_id, columns, of_version, stale, taken
+from .changes import client_id, columns, end_grants, of_version, stale, taken
 
 _FIELDS = (
     sa.select(
@@ -108,9 +108,18 @@ class ConnectionRows:
             return _read(connection, *_named(owner_id, draft.name))[0]
 
     def update_connection(
-        self, owner_id: UUID, name: str, changes: Mapping[str, Any], *, version: int | None
+        self,
+        owner_id: UUID,
+        name: str,
+        changes: Mapping[str, Any],
+        *,
+        version: int | None,
+        ends: Reason | None = None,
     ) -> Connection:
         """Changes fields of `ConnectionDraft`; None as `version` takes whatever is stored.
+
+        Args:
+            ends: why its grants end with it; None: they go on.
 
         Raises:
             UnknownConnectionError, UnknownClientError
@@ -134,7 +143,16 @@ class ConnectionRows:
                 raise UnknownConnectionError(name)
             if not changed:
                 raise stale("connection", name)
+            if ends is not None:
+                end_grants(connection, [(found[0].id, ends)])
             return found[0]
+
+    def hand_over_connection(self, id: UUID, owner_id: UUID) -> None:
+        """Another owner's from now on; its grants stay."""
+        with self._database.writing() as connection:
+            connection.execute(
+                sa.update(connections).where(connections.c.id == id).values(owner_id=owner_id)
+            )
 
     def remove_connection(self, owner_id: UUID, name: str) -> None:
         """Removes a connection and whatever hangs on it, if it is there."""

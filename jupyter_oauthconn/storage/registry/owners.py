@@ -40,12 +40,11 @@ class Owners:
             made: UUID = connection.execute(query).one().id
             return made
 
-    def find(self, kind: str, external_id: str) -> UUID | None:
-        """The id of one that was seen before."""
-        mine = sa.and_(owners.c.kind == kind, owners.c.external_id == external_id)
+    def of_kind(self, kind: str) -> dict[UUID, str]:
+        """The external ids of all of a kind."""
+        query = sa.select(owners).where(owners.c.kind == kind)
         with self._database.reading() as connection:
-            found: UUID | None = connection.execute(sa.select(owners.c.id).where(mine)).scalar()
-        return found
+            return {row.id: row.external_id for row in connection.execute(query)}
 
     def names(self) -> dict[UUID, str]:
         """Everybody's name."""
