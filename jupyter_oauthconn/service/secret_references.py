@@ -44,10 +44,15 @@ def secret_at(reference: str, environ: Mapping[str, str] | None = None) -> Secre
     return Secret(value)
 
 
+def is_reference(text: str) -> bool:
+    """Whether it has the form of one; nothing is looked up."""
+    kind, _, place = text.partition(":")
+    return kind in _KINDS and bool(place) and text.isprintable()
+
+
 def check_reference(reference: str) -> None:
-    """Raises `InvalidParameterError` for what is no reference; looks nothing up."""
-    kind, _, place = reference.partition(":")
-    if kind not in _KINDS or not place or not reference.isprintable():
+    """Raises `InvalidParameterError` for what is no reference."""
+    if not is_reference(reference):
         # the text is not repeated: it may be the secret itself, given by mistake
         raise InvalidParameterError(
             "A secret is given by reference.", hint=_HINT, parameter="secret_reference"

@@ -427,6 +427,9 @@ def test_a_secret_by_reference_and_its_end(
 ) -> None:
     monkeypatch.setenv("OF_THE_TEST", CANARY)
     by_reference = {"credential": "reference", "secret_ends": "2099-12-31"}
+    register(browser, server.issuer, **by_reference, secret_reference=CANARY)
+    assert "env:NAME" in browser.errors["secret_reference"]
+    assert CANARY not in browser.at.text  # perhaps it was the secret itself, in the wrong field
     register(browser, server.issuer, **by_reference, secret_reference="env:NOT_THERE")
     assert "NOT_THERE is not set" in browser.errors["secret_reference"]
     browser.press("register", secret_reference="env:OF_THE_TEST")

@@ -12,6 +12,7 @@ from tornado.web import HTTPError
 
 from jupyter_oauthconn.errors import NotAllowedError, NotSignedInError, OAuthConnError
 from jupyter_oauthconn.model import Owner, Secret
+from jupyter_oauthconn.service.secret_references import is_reference
 
 from ..host import Kind
 from ..page_handler import FormPageHandler
@@ -22,6 +23,7 @@ from .desk import Act, AdminPage, Desk, Download, GoTo, Page
 
 _LONGEST_FORM = 256 * 1024
 _SECRET = "client_secret"
+_REFERENCE = "secret_reference"
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -111,6 +113,9 @@ class AdminHandler(AdminPageHandler):
             raise HTTPError(HTTPStatus.BAD_REQUEST)
         typed = _first_of(self.request.body_arguments)
         secret = typed.pop(_SECRET, "").strip()
+        if not is_reference(typed.get(_REFERENCE, "").strip()):
+            # it may be the secret itself in the wrong field: no page shows it again
+            typed.pop(_REFERENCE, None)
         do, _, detail = typed.pop("do", "").partition(":")
         if do not in self.page.acts:
             raise HTTPError(HTTPStatus.BAD_REQUEST)
