@@ -193,7 +193,7 @@ class Registry(Protocol):
         ...
 
     def revoke_grant(self, id: UUID) -> Revocation:
-        """Ends somebody's sign-in; for administrators."""
+        """Ends one's own sign-in; an administrator's: anybody's."""
         ...
 
     def settings(self) -> Sequence[SettingInForce]:

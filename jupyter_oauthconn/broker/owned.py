@@ -143,7 +143,7 @@ class OwnedBroker:
 
     def test(self, name: str) -> Sequence[Check]:
         connection = self._service.connections.get(self._person, name)
-        return self._service.checks.of_connection(self._person, connection)
+        return self._service.checks.of_connection(self._actor, connection)
 
     def ensure(self, name: str, lasts: timedelta) -> Endurance:
         connection = self._service.connections.usable(self._person, name)
@@ -215,8 +215,7 @@ class OwnedBroker:
 
     def test_client(self, name: str) -> Sequence[Check]:
         client = self._service.clients.get(name, self._actor)
-        self._service.access.check_test(self._actor, client)
-        return self._service.checks.of_client(client)
+        return self._service.checks.of_client(client, self._actor)
 
     def add_connection(self, draft: ConnectionDraft) -> Connection:
         return self._service.connections.add(draft, self._actor)

@@ -6,13 +6,18 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 from urllib.parse import urlsplit
 
-from jupyter_oauthconn.errors import ConfigurationError, OAuthConnError, StorageError
+from jupyter_oauthconn.errors import (
+    ConfigurationError,
+    MissingKeyError,
+    OAuthConnError,
+    StorageError,
+)
 from jupyter_oauthconn.model import Connection, Outcome, Revocation
 
 from .call import Call, Commands, add_command, somebody_types, terminal_is_there
@@ -21,6 +26,11 @@ from .store import opened
 
 if TYPE_CHECKING:
     from jupyter_oauthconn.broker import TokenServiceBroker
+
+
+_LIVE_ON = (
+    "The sign-ins were not ended and live on at the providers: end them in your accounts there."
+)
 
 
 class SignInLine(TypedDict):
@@ -90,7 +100,9 @@ def _purge(call: Call) -> int:
     failed = [one["connection"] for one in ended if one["at_provider"] == Outcome.FAILED]
     if failed:
         say(f"Not confirmed by the provider: {_list(failed)}. End that in your accounts there.")
-    return FAILED if failed else DONE
+    if broker is None:
+        say(_LIVE_ON)
+    return FAILED if failed or broker is None else DONE
 
 
 def _check_place(call: Call, home: Path) -> None:
@@ -126,16 +138,23 @@ def _database(call: Call, home: Path) -> Path | None:
 
 
 def _broker(call: Call, home: Path) -> TokenServiceBroker | None:
-    """None: a store that cannot be opened any more, whose files can be deleted all the same."""
+    """None: what is kept can never be read again, and can be deleted all the same.
+
+    Raises:
+        OAuthConnError: it cannot be opened now; mended, its sign-ins could be ended.
+    """
     from jupyter_oauthconn.broker.local import LocalBroker
+    from jupyter_oauthconn.storage import is_damaged
 
     try:
-        return LocalBroker(call.settings, home)
-    except OAuthConnError as error:
-        if call.settings.database_url is not None:
+        # what the files declare is of no use to what goes, and one that is wrong would stop it
+        return LocalBroker(replace(call.settings, config_files=()), home)
+    except (MissingKeyError, StorageError) as error:
+        lost = isinstance(error, MissingKeyError) or is_damaged(home / "oauthconn.db")
+        if not lost or call.settings.database_url is not None:
             raise
         say(error.message)
-        say("So no sign-in can be ended from here: end them in your accounts at the providers.")
+        say("So no sign-in can be ended from here.")
         return None
 
 
@@ -231,7 +250,7 @@ def _files(home: Path, database: Path) -> Iterator[Path]:
         home / "keys.json.unreadable",
         home / "keys.json",
     ):
-        if path.exists():
+        if path.exists() or path.is_symlink():
             yield path
     # what a process that was killed left behind
     yield from sorted(home.glob(".keys.json.*.new"))
@@ -246,14 +265,14 @@ def _delete(home: Path, paths: Iterable[Path]) -> list[str]:
     gone = []
     for path in list(paths):
         try:
-            if path.is_dir():
+            if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
                 path.unlink()
         except OSError as error:
             raise StorageError(
                 f"{path} cannot be deleted: {error.strerror}.",
-                hint="Delete it yourself; the sign-ins have been ended before.",
+                hint="Delete it yourself: nothing reads it any more.",
             ) from None
         gone.append(str(path))
     with suppress(OSError):  # it holds something else, or is no folder of its own

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields, replace
 from datetime import timedelta
@@ -87,7 +86,7 @@ class Settings:
         given = {
             one.name: (environ[variable], variable)
             for one in setting_fields()
-            if environ.get(variable := PREFIX + one.name.upper())
+            if environ.get(variable := PREFIX + one.name.upper(), "").strip()
         }
         return self._with(given)
 
@@ -119,17 +118,19 @@ class Settings:
             origin = self.origins.get(one.name, DEFAULT if value == one.default else GIVEN)
             free = one.name in CHANGEABLE and origin in {DEFAULT, CHANGED_HERE}
             listing.append(
-                SettingInForce(name=one.name, value=_shown(value), origin=origin, changeable=free)
+                SettingInForce(
+                    name=one.name, value=_shown(one.name, value), origin=origin, changeable=free
+                )
             )
         return listing
 
     def _with(self, given: Mapping[str, tuple[object, str]]) -> Settings:
-        """Each value with the origin that errors name, too."""
+        """Each value with the origin that errors name, too; a blank text is none."""
         by_name = {one.name: one for one in setting_fields()}
         found: dict[str, Any] = {
             name: _read(by_name[name], value, name if origin == CHANGED_HERE else origin)
             for name, (value, origin) in given.items()
-            if name in by_name
+            if name in by_name and not (isinstance(value, str) and not value.strip())
         }
         origins = {**self.origins, **{name: given[name][1] for name in found}}
         return replace(self, **found, origins=origins)
@@ -171,10 +172,11 @@ CHANGEABLE: Mapping[str, str] = {
     "refresh_margin": "How long before its end a token is renewed, at most, in seconds.",
     "audit_retention": "How long the history is kept, in seconds.",
 }
-_PASSWORD = re.compile(r"(?<=://)[^/@]*@")
+#: Addresses that may hold a user name and password.
+_ADDRESSES = frozenset({"database_url", "proxy"})
 
 
-def _shown(value: object) -> str:
+def _shown(name: str, value: object) -> str:
     match value:
         case None:
             return ""
@@ -185,8 +187,18 @@ def _shown(value: object) -> str:
         case tuple():
             return ", ".join(map(str, value))
         case _:
-            # addresses of databases and proxies may hold a user name and password
-            return _PASSWORD.sub("…@", str(value))
+            return _without_password(str(value)) if name in _ADDRESSES else str(value)
+
+
+def _without_password(address: str) -> str:
+    """Scheme and place: a password may hold every sign, and drivers take one in the query, too."""
+    scheme, sign, rest = address.partition("://")
+    if not sign:
+        scheme, rest = "", address
+    hidden, at, place = rest.rpartition("@")
+    if "?" in hidden:
+        place = ""  # nobody can tell whether the @ is the user's or the query's
+    return f"{scheme}{sign}{'…@' if at else ''}{place.partition('?')[0]}"
 
 
 def _read(setting: Field[Any], value: object, label: str) -> object:
@@ -214,7 +226,7 @@ def _read(setting: Field[Any], value: object, label: str) -> object:
 
 def _duration(seconds: object) -> timedelta:
     number = float(seconds) if isinstance(seconds, str | int | float) else 0.0
-    if not 0 < number <= _LONGEST_SECONDS:  # also refuses nan
+    if not 1 <= number <= _LONGEST_SECONDS:  # also refuses nan
         raise ValueError
     return timedelta(seconds=number)
 
@@ -223,13 +235,13 @@ def _texts(value: object) -> tuple[str, ...]:
     parts = value.split(",") if isinstance(value, str) else value
     if not isinstance(parts, list | tuple):
         raise TypeError
-    return tuple(text for part in parts if (text := _text(part).strip()))
+    return tuple(text for part in parts if (text := _text(part)))
 
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError
-    return value
+    return value.strip()
 
 
 def _is_public(url: str) -> bool:
@@ -250,7 +262,7 @@ _BOOLEANS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "
 _EXPECTED: dict[type, str] = {
     bool: "Use true or false.",
     Interaction: "Use auto, wait, fail or practice.",
-    timedelta: "Give a number of seconds, more than 0 and at most ten years.",
+    timedelta: "Give a number of seconds, at least 1 and at most ten years.",
     tuple: "Give a list of texts, in the environment with commas between them.",
     type(None): "Give a text.",
 }

@@ -49,7 +49,7 @@ class RunningSettings:
         for name, value in changes.items():
             _check_changeable(name, in_force)
             check_text(name, value)
-        stored = {name: value or None for name, value in changes.items()}
+        stored = {name: (value or "").strip() or None for name, value in changes.items()}
         self._configured.changed({name: value for name, value in stored.items() if value})
         self._store.settings.write(stored)
         for name in changes:

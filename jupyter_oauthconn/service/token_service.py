@@ -60,6 +60,7 @@ class TokenService:
             tokens=self.tokens,
             registry=self.clients,
             connections=self.connections,
+            access=self.access,
             settings=self.settings,
         )
 

@@ -21,8 +21,9 @@ from .backup import Findings, backup, check, restore
 from .grants import Candidate, TakenGrant
 from .sealing import KeyRing, KeyWrapper
 from .store import Store, forget_sign_ins
+from .trouble import is_damaged
 
 __all__ = [
     "AuthorizationRow", "Candidate", "Findings", "HeldTokens", "KeyRing", "KeyWrapper", "Store",
-    "TakenGrant", "backup", "check", "forget_sign_ins", "restore",
+    "TakenGrant", "backup", "check", "forget_sign_ins", "is_damaged", "restore",
 ]  # fmt: skip

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy import exc
@@ -52,6 +54,16 @@ def as_storage_error(error: exc.SQLAlchemyError, place: str) -> StorageError:
     return StorageError(
         f"{place[0].upper()}{place[1:]} could not be used ({type(error).__name__}).", hint=_RETRY
     )
+
+
+def is_damaged(path: Path) -> bool:
+    """Whether SQLite finds that the file is damaged or none of its databases; not: locked, away."""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as opened:
+            return bool(opened.execute("PRAGMA quick_check").fetchone() != ("ok",))
+    except sqlite3.Error as error:
+        name = getattr(error, "sqlite_errorname", "")
+        return name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT"))
 
 
 def place_of(url: sa.URL) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import cached_property, partial
 from http import HTTPStatus
 from typing import Any
@@ -121,6 +122,9 @@ class ApiHandler(JsonHandler, PersonHandler):
         if self._is_public:
             return _NOBODY
         caller = self._kernel or await self.caller()
+        if self.host.where == "hub" and caller.kind is not Kind.BROWSER:
+            # a notebook of an administrator's must not administrate for everybody
+            caller = replace(caller, administrator=False)
         if route is not None and caller.kind not in route.who:
             raise kernel_credential_required()
         if caller.kind is Kind.BROWSER and self.request.method not in _SAFE:

@@ -99,6 +99,7 @@ export class SignInCard extends Widget implements IRenderMime.IRenderer {
 
   /** A notebook takes cells that are scrolled away out of the page. */
   protected override onBeforeDetach(): void {
+    this._nodes.focus.giveBack();
     this._pause();
   }
 

@@ -5,6 +5,7 @@
 import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 
 import { copyText } from './copy.ts';
+import { CardFocus } from './focus.ts';
 import type { IView } from './state.ts';
 
 /** What the person can do. */
@@ -18,6 +19,7 @@ export interface IActs {
 /** The nodes of one card. */
 export class CardNodes {
   readonly card = make('div', 'jp-OAuthConnCard');
+  readonly focus = new CardFocus(this.card);
   private readonly _trans: IRenderMime.TranslationBundle;
   private readonly _name = make('p', 'jp-OAuthConnCard-name');
   private readonly _timeLeft = make('p', 'jp-OAuthConnCard-time');
@@ -42,7 +44,6 @@ export class CardNodes {
     this._link.target = '_blank';
     this._link.rel = 'noopener noreferrer';
     this._link.addEventListener('click', acts.open);
-    this._title.tabIndex = -1;
 
     const head = make('div', 'jp-OAuthConnCard-head');
     head.append(this._name, this._timeLeft);
@@ -94,7 +95,7 @@ export class CardNodes {
     this._actions.hidden = this._visibleActions().length === 0;
     this._note.show(view.redirectUri);
     if (focused !== null && focused.closest('[hidden]') !== null) {
-      (this._visibleActions()[0] ?? this._title).focus();
+      this._passFocusOn();
     }
   }
 
@@ -102,6 +103,17 @@ export class CardNodes {
   setBusy(busy: boolean): void {
     for (const one of [this._startAgain, this._giveUp]) {
       one.setAttribute('aria-disabled', String(busy));
+    }
+  }
+
+  /** From a button that is not there any more. */
+  private _passFocusOn(): void {
+    const [first] = this._visibleActions();
+    if (first !== undefined) {
+      first.focus();
+    } else if (!this.focus.giveBack()) {
+      this._title.tabIndex = -1;
+      this._title.focus();
     }
   }
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import getpass
 import os
+import sqlite3
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ from jupyter_oauthconn.demo import PracticeServer
 from jupyter_oauthconn.kernel.practice import consent
 from jupyter_oauthconn.model import ConnectionDraft, Owner, Secret, Settings
 from jupyter_oauthconn.service.token_service import TokenService
+from jupyter_oauthconn.storage import database
 
 from ..postgres import Postgres, start_postgres
 
@@ -106,14 +110,57 @@ def test_the_sign_ins_of_whoever_else_used_the_folder(
     assert not home.exists()
 
 
-def test_a_store_that_cannot_be_opened_is_deleted_all_the_same(
-    run: Any, signed_in: str, home: Path, practice: PracticeServer
+@pytest.mark.parametrize("lost", ["key", "database"])
+def test_a_store_that_nobody_can_read_again_is_deleted_all_the_same(
+    run: Any, signed_in: str, home: Path, practice: PracticeServer, lost: str
 ) -> None:
-    (home / "keys.json").unlink()
-    answer = run.ok("purge", "--yes")
+    if lost == "key":
+        (home / "keys.json").unlink()
+    else:
+        (home / "oauthconn.db").write_bytes(b"no database" * 1000)
+    answer = run("purge", "--yes")
+    assert answer.code == 1
     assert "no sign-in can be ended from here" in answer.err
+    assert "live on at the providers" in answer.err
     assert practice.provider.requests("revocation") == []
     assert not home.exists()
+
+
+def test_what_is_declared_does_not_stop_it(
+    run: Any, signed_in: str, home: Path, practice: PracticeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUPYTER_OAUTHCONN_CONFIG_FILES", "/nope.toml")
+    run.ok("purge", "--yes")
+    assert len(practice.provider.requests("revocation", outcome="ok")) == 1
+    assert not home.exists()
+
+
+@pytest.mark.parametrize("reason", ["locked", "catalog"])
+def test_a_store_that_cannot_be_opened_now_stays(
+    run: Any, signed_in: str, home: Path, monkeypatch: pytest.MonkeyPatch, reason: str
+) -> None:
+    with ExitStack() as until, monkeypatch.context() as patch:
+        if reason == "locked":
+            patch.setattr(database, "_BUSY_TIMEOUT", timedelta(seconds=0.05))
+            other = until.enter_context(
+                closing(sqlite3.connect(home / "oauthconn.db", isolation_level=None))
+            )
+            other.execute("BEGIN EXCLUSIVE")
+        else:
+            patch.setenv("JUPYTER_OAUTHCONN_CATALOG_PATHS", str(home / "oauthconn.db"))
+        answer = run("purge", "--yes")
+    assert (answer.code, answer.out) == (1, "")
+    assert run.ok("token", signed_in).out
+
+
+def test_a_link_is_removed_and_not_what_it_leads_to(
+    run: Any, signed_in: str, home: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (home / "spool").symlink_to(tmp_path / "elsewhere")
+    run.ok("purge", "--yes")
+    assert not home.exists()
+    assert (tmp_path / "elsewhere").exists()
 
 
 def test_a_database_somewhere_else(

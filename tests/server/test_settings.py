@@ -81,6 +81,8 @@ def test_secret_settings_leave_the_environment(monkeypatch: pytest.MonkeyPatch) 
     [
         ("authorization_lifetime", "soon"),
         ("authorization_lifetime", 0),
+        ("authorization_lifetime", 1e-7),
+        ("authorization_lifetime", "0.99"),
         ("refresh_margin", float("nan")),
         ("device_flow_enabled", "perhaps"),
         ("catalog_paths", 7),
@@ -102,6 +104,42 @@ def test_what_may_hold_a_password_is_not_quoted(monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(InvalidParameterError) as caught:
         settings(monkeypatch, {}, database_url=["postgresql://ana:canary@db/x"])
     assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("postgresql+psycopg://ana:pw@db/x", "postgresql+psycopg://…@db/x"),
+        ("postgresql+psycopg://ana:p/pw@db/x", "postgresql+psycopg://…@db/x"),
+        ("postgresql://ana:p@pw@db/x", "postgresql://…@db/x"),
+        ("postgresql://ana:p?pw@db/x", "postgresql://…@"),
+        ("postgresql://db/x?user=ana&password=pw", "postgresql://db/x"),
+        ("postgresql://db/x?user=ana&password=p@pw", "postgresql://…@"),
+        ("ana:pw@proxy:3128", "…@proxy:3128"),
+        ("sqlite:////srv/oauthconn.db", "sqlite:////srv/oauthconn.db"),
+    ],
+)
+def test_a_password_is_not_shown(address: str, shown: str) -> None:
+    given = Settings(database_url=address, proxy=address)
+    listing = {one.name: one.value for one in given.in_force()}
+    assert (listing["database_url"], listing["proxy"]) == (shown, shown)
+
+
+def test_what_is_no_address_is_shown_whole() -> None:
+    contact = "https://wiki.example/who?team=data or data-team@example.com"
+    listing = {one.name: one for one in Settings(administrator_contact=contact).in_force()}
+    assert listing["administrator_contact"].value == contact
+
+
+def test_a_blank_text_is_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = settings(
+        monkeypatch, {"PROXY": " ", "REFRESH_MARGIN": " "}, administrator_contact=" ", ca_bundle=""
+    ).changed({"administrator_contact": " ops@example.com ", "audit_retention": " "})
+    assert found == Settings(device_flow_enabled=False, administrator_contact="ops@example.com")
+    told = {one.name: one.origin for one in found.in_force()}
+    assert {name for name, origin in told.items() if origin != DEFAULT} == {
+        "administrator_contact", "device_flow_enabled",
+    }  # fmt: skip
 
 
 def test_the_help_tells_each_setting_with_its_default() -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urljoin
+from uuid import UUID
 
 import httpx2
 import pytest
@@ -21,6 +22,7 @@ from jupyter_oauthconn.errors import (
     InvalidParameterError,
     NotAllowedError,
     ReauthorizationRequiredError,
+    StorageError,
     UnknownClientError,
     UnknownConnectionError,
 )
@@ -31,6 +33,8 @@ from jupyter_oauthconn.model import (
     ConnectionDraft,
     Endpoints,
     EventFilter,
+    LastError,
+    OwnedGrant,
     Secret,
     State,
 )
@@ -382,6 +386,109 @@ def test_an_administrator_sees_and_ends_sign_ins_and_uses_none(team: People) -> 
     (event,) = team.admin.events(wanted=EventFilter(kind="revoked"))
     assert (event.owner, event.actor, event.connection) == ("guest", "admin", "sales")
     assert {one.owner for one in team.analyst.events()} == {"analyst"}
+
+
+def test_ones_own_sign_in_is_seen_and_ended_when_the_connection_is_not(team: People) -> None:
+    team.admin.add_client(team.client(allowed_users=("*",)))
+    team.admin.add_connection(
+        ConnectionDraft(name="sales", client="team", shared_users=("analyst", "guest"))
+    )
+    for person in (team.analyst, team.guest):
+        team.sign_in(person, "sales")
+    team.admin.edit_connection("sales", {"shared_users": ("analyst",)})
+    team.analyst.add_connection(ConnectionDraft(name="sales", client="team"))  # hides it
+
+    def own(person: OwnedBroker) -> list[OwnedGrant]:
+        return list(team.service.grants.of(person._person))
+
+    for person, other in ((team.analyst, team.guest), (team.guest, team.analyst)):
+        (grant,) = own(person)
+        assert (grant.owner, grant.connection) == (person._person.name, "sales")
+        assert grant.status.state is State.CONNECTED
+        for id in (grant.id, UUID(int=1)):
+            # whether there is one is not told
+            with pytest.raises(NotAllowedError, match="Only an administrator"):
+                other.revoke_grant(id)
+    for person in (team.analyst, team.guest):
+        assert person.revoke_grant(own(person)[0].id).at_provider.value == "ok"
+        assert own(person) == []
+
+
+def test_ones_own_sign_ins_stand_as_their_connections_do(team: People) -> None:
+    team.admin.add_client(team.client(allowed_users=("guest",)))
+    team.guest.add_connection(ConnectionDraft(name="sales", client="team"))
+    team.sign_in(team.guest, "sales")
+    team.admin.edit_client("team", {"allowed_users": ()})
+    (grant,) = team.service.grants.of(team.guest._person)
+    assert grant.status == team.guest.connection("sales").status
+
+
+# --- tests and the doctor
+
+
+def test_who_does_not_administrate_is_told_of_her_own_things(team: People) -> None:
+    team.admin.add_client(team.client(allowed_users=("*",)))
+    team.admin.change_settings({"allow_user_clients": "true", "administrator_contact": "ops"})
+    team.guest.add_client(team.client("mine"))
+    team.guest.add_connection(ConnectionDraft(name="sales", client="team"))
+    told = team.guest.doctor()
+    of_mine = [one.check for one in told if one.check.startswith("mine: ")]
+    assert "mine: client authentication" in of_mine
+    assert [one.check for one in told if one.check not in of_mine] == [
+        "database", "team: redirect URIs", "team: known trap", "sales",
+    ]  # fmt: skip
+    folder = str(team.service.store.home)
+    assert not any(folder in f"{one.detail}{one.next_step}" for one in told)
+    assert {one.check for one in team.admin.doctor()} >= {"data folder", "key", "settings", "TLS"}
+    with pytest.raises(NotAllowedError, match="Only an administrator may test"):
+        team.guest.doctor(client="team")
+    assert team.guest.doctor(client="mine")
+    team.admin.edit_client("team", {"enabled": False})
+    (off,) = (one for one in team.guest.doctor() if one.check == "team: enabled")
+    assert off.next_step == "Ask ops whether it comes back."
+
+
+def test_a_database_that_is_away_is_told_without_its_place(
+    team: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_: object) -> None:
+        raise StorageError(f"{team.service.store.database.place} is away.")
+
+    monkeypatch.setattr(team.service.store.journal, "add", away)
+    (told,) = team.guest.doctor()
+    assert (told.check, told.outcome.value) == ("database", "failed")
+    assert told.detail == "The database does not answer."
+    assert any("is away" in one.detail for one in team.admin.doctor())
+
+
+def test_who_is_taken_off_the_list_tests_with_nobodys_secret(team: People) -> None:
+    team.admin.add_client(team.client(allowed_users=("analyst",)))
+    team.analyst.add_connection(ConnectionDraft(name="sales", client="team"))
+    team.sign_in(team.analyst, "sales")
+    assert {one.outcome.value for one in team.analyst.test("sales")} == {"ok"}
+    team.admin.edit_client("team", {"allowed_users": ()})
+    asked = len(team.server.provider.requests())
+    for told in (team.analyst.test("sales"), team.analyst.doctor(connection="sales")):
+        (refused,) = (one for one in told if one.outcome.value == "failed")
+        assert refused.check == "access"
+        assert "may not use the OAuth client 'team'" in refused.detail
+    assert len(team.server.provider.requests()) == asked
+
+
+def test_only_who_may_test_a_client_lets_its_sign_ins_go_on(team: People) -> None:
+    team.admin.add_client(team.client(allowed_users=("*",)))
+    for person in (team.analyst, team.guest):
+        person.add_connection(ConnectionDraft(name="sales", client="team"))
+        team.sign_in(person, "sales")
+    grants = team.service.store.grants
+    (one,) = grants.of_owner(team.analyst._person.id)
+    error = LastError(code="invalid_client", message="refused", at=team.service.store.now())
+    assert grants.suspend(one.id, generation=one.token.generation, error=error)
+    for test in (lambda: team.guest.test("sales"), lambda: team.guest.doctor(connection="sales")):
+        test()
+        assert team.analyst.connection("sales").status.state is State.MISCONFIGURED
+    team.admin.test_client("team")
+    assert team.analyst.connection("sales").status.state is State.CONNECTED
 
 
 # --- the account that is meant

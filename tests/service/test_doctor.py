@@ -13,6 +13,7 @@ from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -21,6 +22,7 @@ from jupyter_oauthconn.errors import UnknownClientError, UnknownConnectionError
 from jupyter_oauthconn.model import (
     Check,
     ClientDraft,
+    Endpoints,
     NewTokens,
     Outcome,
     Secret,
@@ -237,9 +239,10 @@ def test_settings_are_told_with_their_origin(world: World) -> None:
 
 
 def test_no_password_of_a_setting_is_told(world: World) -> None:
-    told = other_settings(world, proxy="http://ana:canary@127.0.0.1:1")["settings"]
-    assert "proxy = http://…@127.0.0.1:1 (" in told.detail
-    assert "canary" not in told.detail
+    for proxy in ("http://ana:canary@127.0.0.1:1", "http://ana:can/ary@canary@127.0.0.1:1"):
+        told = other_settings(world, proxy=proxy)["settings"]
+        assert "proxy = http://…@127.0.0.1:1 (" in told.detail
+        assert "canary" not in told.detail
 
 
 def test_whom_this_machine_trusts(world: World, tmp_path: Path) -> None:
@@ -382,6 +385,65 @@ def test_a_redirect_uri_that_the_provider_does_not_know(world: World) -> None:
     assert f"Enter {foreign} at the provider" in checks[1].next_step
     # nobody was signed in by it, and no sign-in is under way
     assert world.broker.connection("sales").status.state is State.NOT_CONNECTED
+
+
+class Answering(BaseHTTPRequestHandler):
+    """An authorization endpoint that answers as its path says: status and parameters."""
+
+    def do_GET(self) -> None:
+        parts = urlsplit(self.path)
+        _, status, told = parts.path.split("/")
+        (uri,) = parse_qs(parts.query)["redirect_uri"]
+        self.send_response(int(status))
+        self.send_header("Location", f"{uri}?{told}")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Silent."""
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        ("302/error=login_required", OK),
+        ("303/state=x&code=y", OK),
+        ("302/", UNKNOWN),
+        ("302/state=error", UNKNOWN),
+        ("200/error=login_required", UNKNOWN),
+        ("400/error=login_required", FAILED),
+        ("302/error=unauthorized_client", FAILED),
+    ],
+)
+def test_what_proves_that_a_redirect_uri_is_known(
+    world: World, answer: str, outcome: Outcome
+) -> None:
+    client = world.broker.client("practice")
+    entry = world.service.catalog.entry("oidc")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answering) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            address = f"http://127.0.0.1:{server.server_port}/{answer}"
+            endpoints = Endpoints(authorization=address, token=f"{world.server.issuer}/token")
+            draft = ClientDraft(
+                name="odd", provider=entry.key, client_id="x", endpoints=endpoints,
+                loopback_port="any", redirect_uris=client.redirect_uris[:1],
+            )  # fmt: skip
+            world.broker.add_client(draft)
+            assert found(world, client="odd")["redirect URI"].outcome is outcome
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_no_more_than_five_redirect_uris_are_asked_about(world: World) -> None:
+    uris = tuple(f"http://localhost:8888/{number}" for number in range(7))
+    world.broker.edit_client("practice", {"redirect_uris": uris})
+    checks = [one for one in world.broker.test_client("practice") if one.check == "redirect URI"]
+    assert len(world.server.provider.requests("authorize")) == 5
+    assert [one.outcome for one in checks] == [FAILED] * 5 + [UNKNOWN]
+    assert f"not {uris[5]}, {uris[6]}" in checks[-1].detail
 
 
 def test_a_refresh_token_is_told_from_the_latest_sign_in(world: World) -> None:

@@ -95,7 +95,8 @@ def marked(tmp_path: Path) -> Iterator[tuple[TwoUsers, PracticeServer]]:
 
 def everything(users: TwoUsers, server: PracticeServer) -> Iterator[tuple[str, Answer]]:
     """Every verb at work, as one after the other uses them; and some mistakes."""
-    ask, headers = users.ask, users.admin.kernel
+    # what an administrator may, her browser may; only a kernel gets tokens
+    ask, headers, kernel = users.ask, users.admin.browser, users.admin.kernel
     secret = server.provider.confidential_secret.reveal()
     confidential = {"name": "secretive", "provider": "practice", "loopback_port": "any",
                     "client_id": "confidential-notebook", "issuer": server.issuer,
@@ -126,16 +127,19 @@ def everything(users: TwoUsers, server: PracticeServer) -> Iterator[tuple[str, A
                  "providers/practice/request", "grants?owner=", "grants?client=secretive",
                  "doctor?client=secretive", "doctor?connection=plans"):  # fmt: skip
         yield f"GET {path}", ask("GET", f"api/v1/{path}", headers)
-    yield "token", ask("POST", TOKEN, headers, {})
+    yield "token", ask("POST", TOKEN, kernel, {})
     started = ask("POST", "api/v1/connections/sales/authorizations", headers, {"again": True})
     yield "authorization", started
+    yield (
+        "no token",
+        ask("POST", "api/v1/connections/plans/token", kernel, {"min_validity_seconds": "long"}),
+    )
     grant = users.admin.broker.grants(client="secretive")[0].id
     for method, path, body in [
         ("GET", f"authorizations/{started.json()['id']}", None),
         ("DELETE", f"authorizations/{started.json()['id']}", None),
         ("POST", "connections/plans/test", {}),
         ("POST", "connections/plans/ensure", {"for_seconds": 60}),
-        ("POST", "connections/plans/token", {"min_validity_seconds": "long"}),
         ("PATCH", "settings", {"settings": {"proxy": f"http://{MARKER}@proxy.example.com"}}),
         ("PATCH", "settings", {"settings": {"refresh_margin": MARKER}}),
         ("PATCH", "settings", {"settings": {"refresh_margin": "60"}}),

@@ -26,6 +26,12 @@ TOKEN = "api/v1/connections/sales/token"
 CONNECTIONS = "api/v1/connections"
 
 
+@pytest.fixture(autouse=True)
+def in_a_server(users: TwoUsers) -> None:
+    """What a Jupyter server's kernels may, those of a Hub may not: here every door is open."""
+    users.host.where = "server"
+
+
 def code_of(answer: Answer) -> tuple[int, str]:
     return answer.status, answer.json()["code"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from jupyter_oauthconn.catalog import Catalog
+from jupyter_oauthconn.errors import NotAllowedError
 from jupyter_oauthconn.model import (
     Actor,
     Check,
@@ -19,14 +20,14 @@ from jupyter_oauthconn.protocol import Transport
 from jupyter_oauthconn.storage import Store
 
 from ..profile import Profiles
-from ..registry import Clients, Connections
+from ..registry import Access, Clients, Connections
 from ..settings import RunningSettings
 from ..tokens import Tokens
 from .extensions import extension_checks
-from .findings import tried, unknown
+from .findings import failed, tried, unknown
 from .of_client import ClientChecks
 from .of_settings import public_address_check, settings_check, tls_check
-from .of_store import store_checks
+from .of_store import answers_check, store_checks
 from .redirect_uris import redirect_uris
 
 
@@ -49,6 +50,7 @@ class Checks:
         tokens: Tokens,
         registry: Clients,
         connections: Connections,
+        access: Access,
         settings: RunningSettings,
     ) -> None:
         self.address: str | None = None
@@ -60,23 +62,36 @@ class Checks:
         self._tokens = tokens
         self._registry = registry
         self._connections = connections
+        self._access = access
         self._settings = settings
 
-    def of_client(self, client: ClientRegistration) -> Sequence[Check]:
+    def of_client(self, client: ClientRegistration, actor: Actor) -> Sequence[Check]:
         """What the provider says about an OAuth client; nothing is changed there.
 
-        A client that works again resumes the grants that the provider had refused it.
+        A client that works again resumes the grants that the provider had refused it, everybody's.
+
+        Raises:
+            NotAllowedError: it is not the actor's to test.
         """
+        self._access.check_test(actor, client)
+        return self._tested(client, actor)
+
+    def _tested(self, client: ClientRegistration, actor: Actor) -> Sequence[Check]:
         checks = list(self._clients.findings(client))
-        if all(one.outcome is not Outcome.FAILED for one in checks):
+        well = all(one.outcome is not Outcome.FAILED for one in checks)
+        if well and self._access.may_test(actor, client):
             self._store.grants.resume_client(client.name)
         return checks
 
-    def of_connection(self, owner: Owner, connection: Connection) -> Sequence[Check]:
+    def of_connection(self, actor: Actor, connection: Connection) -> Sequence[Check]:
         """Whether its OAuth client works and a token can really be had now."""
         client = self._profiles.client_of(connection)
-        checks = list(self.of_client(client))
-        checks.append(tried("token", lambda: self._renew(owner, connection)))
+        try:
+            self._access.check_use(actor.owner, connection)
+        except NotAllowedError as error:
+            return [failed("access", error.message, error.hint)]
+        checks = list(self._tested(client, actor))
+        checks.append(tried("token", lambda: self._renew(actor.owner, connection)))
         return checks
 
     def doctor(
@@ -86,31 +101,34 @@ class Checks:
 
         Raises:
             UnknownConnectionError, UnknownClientError
+            NotAllowedError: the named client is not the actor's to test.
         """
         if connection is not None:
             found = self._connections.get(actor.owner, connection)
             registration = self._profiles.client_of(found)
             return [
                 self._way_back(registration),
-                *self.of_connection(actor.owner, found),
+                *self.of_connection(actor, found),
                 *self._traps(registration),
             ]
         if client is not None:
-            return list(self._one_client(self._registry.get(client, actor)))
+            registration = self._registry.get(client, actor)
+            self._access.check_test(actor, registration)
+            return list(self._one_client(registration, actor))
         return list(self._everything(actor))
 
     def _everything(self, actor: Actor) -> Iterator[Check]:
         if self.address is not None:
             yield from extension_checks(answers=True)
-        of_store = store_checks(self._store)
+        # folders, settings and addresses of this machine are for who administrates it
+        of_store = (
+            store_checks(self._store) if actor.administrator else [answers_check(self._store)]
+        )
         yield from of_store
         if any(one.check == "database" and one.outcome is Outcome.FAILED for one in of_store):
             return  # nothing further can be looked at
-        settings = self._settings.now()
-        yield settings_check(settings)
-        yield tls_check(settings, self._transport)
-        if settings.public_url is not None and self.address is not None:
-            yield public_address_check(self.address, self._transport)
+        if actor.administrator:
+            yield from self._place()
         clients = self._registry.all(actor)
         if not clients:
             yield unknown("OAuth clients", "None is registered yet, so there is no redirect URI, "
@@ -118,22 +136,32 @@ class Checks:
                           "`%oauthclient register NAME --provider KEY --client-id ID`; `jupyter "
                           "oauthconn providers` lists the keys.")  # fmt: skip
         for one in clients:
-            yield from _named(one.name, self._whole_client(one))
+            yield from _named(one.name, self._whole_client(one, actor))
         for connection in self._connections.all(actor.owner):
             if connection.status is not None:
                 yield _standing(connection.name, connection.status)
 
-    def _one_client(self, client: ClientRegistration) -> Iterator[Check]:
+    def _place(self) -> Iterator[Check]:
+        settings = self._settings.now()
+        yield settings_check(settings)
+        yield tls_check(settings, self._transport)
+        if settings.public_url is not None and self.address is not None:
+            yield public_address_check(self.address, self._transport)
+
+    def _one_client(self, client: ClientRegistration, actor: Actor) -> Iterator[Check]:
         yield self._way_back(client)
-        yield from self.of_client(client)
+        if self._access.may_test(actor, client):
+            yield from self._tested(client, actor)
         yield from self._traps(client)
 
-    def _whole_client(self, client: ClientRegistration) -> Sequence[Check]:
+    def _whole_client(self, client: ClientRegistration, actor: Actor) -> Sequence[Check]:
         if not client.enabled:
             # somebody wanted it so: nothing is wrong
-            return [unknown("enabled", "It is switched off.",
-                            f"`%oauthclient enable {client.name}` switches it on.")]  # fmt: skip
-        return list(self._one_client(client))
+            step = f"`%oauthclient enable {client.name}` switches it on."
+            if not self._access.may_test(actor, client):
+                step = f"Ask {self._access.whom_to_ask()} whether it comes back."
+            return [unknown("enabled", "It is switched off.", step)]
+        return list(self._one_client(client, actor))
 
     def _way_back(self, client: ClientRegistration) -> Check:
         return redirect_uris(client, self.address)

@@ -29,6 +29,13 @@ def store_checks(store: Store) -> Sequence[Check]:
     return [_data_folder(store), _file_system(store), database, *keys]
 
 
+def answers_check(store: Store) -> Check:
+    """Whether the database answers, and nothing of where it is: for who does not administrate."""
+    if tried("database", lambda: _write_and_read(store)).outcome is Outcome.OK:
+        return ok("database", "The database answers.")
+    return failed("database", "The database does not answer.", "Tell an administrator.")
+
+
 def _data_folder(store: Store) -> Check:
     check, folder = "data folder", store.home
     if os.name == "nt":

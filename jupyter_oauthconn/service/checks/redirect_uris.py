@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from http import HTTPStatus
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from jupyter_oauthconn.errors import ConfigurationError, ProviderError
 from jupyter_oauthconn.model import Check, ClientRegistration
@@ -18,6 +18,8 @@ _CHECK = "redirect URIs"
 _PROBE = "redirect URI"
 #: Of a sign-in page, whose content is not looked at.
 _LARGEST_PAGE = 4 * 1024 * 1024
+#: Each is a request to the provider, while somebody waits.
+_MOST_PROBES = 5
 
 
 class RedirectURIProbe:
@@ -27,9 +29,10 @@ class RedirectURIProbe:
         self._transport = transport
 
     def findings(self, profile: Profile) -> Iterator[Check]:
-        """One for each stored redirect URI. A server must not send anybody to one that it does not
-        know (RFC 6749 §4.1.2.1), so coming back with an error is proof that it does."""
-        for uri in profile.client.redirect_uris:
+        """One for each of the first redirect URIs. A server must not send anybody to one that it
+        does not know (RFC 6749 §4.1.2.1), so coming back with an error is proof that it does."""
+        uris = profile.client.redirect_uris
+        for uri in uris[:_MOST_PROBES]:
             request = redirect_probe(
                 endpoint=profile.authorization_endpoint,
                 client_id=profile.client.client_id,
@@ -46,12 +49,18 @@ class RedirectURIProbe:
                 yield unknown(_PROBE, f"{uri} cannot be told: {error.message}")
                 return
             yield _judged(uri, answer.status, answer.headers.get("location"), profile)
+        if rest := uris[_MOST_PROBES:]:
+            yield unknown(_PROBE, f"Only {_MOST_PROBES} are asked about, and not "
+                          f"{', '.join(rest)}.", "A sign-in tells it.")  # fmt: skip
 
 
 def _judged(uri: str, status: int, location: str | None, profile: Profile) -> Check:
-    if location is not None and location.partition("?")[0] == uri:
-        errors = parse_qs(urlsplit(location).query).get("error", [])
-        if "unauthorized_client" in errors:
+    redirected = HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST
+    back, _, query = (location or "").partition("?")
+    told = parse_qs(query.partition("#")[0])
+    # RFC 6749 §4.1.2 and §4.1.2.1: a redirect that brings one of the two
+    if redirected and back == uri and not told.keys().isdisjoint({"error", "code"}):
+        if "unauthorized_client" in told.get("error", ()):
             return failed(
                 _PROBE,
                 f"{profile.entry.title} knows {uri}, but does not let this client app use the "

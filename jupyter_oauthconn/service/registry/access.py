@@ -74,9 +74,13 @@ class Access:
                 "send.",
             )
 
+    def may_test(self, actor: Actor, client: ClientRegistration) -> bool:
+        """A test asks the provider, with the client's secret."""
+        return actor.administrator or client.owner_id == actor.owner.id
+
     def check_test(self, actor: Actor, client: ClientRegistration) -> None:
-        """Raises `NotAllowedError`: a test asks the provider, with the client's secret."""
-        if not actor.administrator and client.owner_id != actor.owner.id:
+        """Raises `NotAllowedError`."""
+        if not self.may_test(actor, client):
             raise NotAllowedError(
                 "Only an administrator may test the administrators' OAuth clients.",
                 hint=f"Ask {self.whom_to_ask()}; `%connect test` tests a connection of yours.",

@@ -40,7 +40,8 @@ ROUTES = (
     Route(method="GET", path="api/v1/keys", act=_keys, administrator=True,
           answer=wire.Key, several=True,
           summary="The keys' ids and how much is sealed with each; never a key."),
-    Route(method="DELETE", path="api/v1/grants/{id}", act=_revoke_grant, administrator=True,
+    Route(method="DELETE", path="api/v1/grants/{id}", act=_revoke_grant,
           asks_provider=True, answer=wire.Revocation,
-          summary="Ends somebody's sign-in, here and at the provider."),
+          summary="Ends one's own sign-in, an administrator's: anybody's, here and at the "
+          "provider."),
 )  # fmt: skip

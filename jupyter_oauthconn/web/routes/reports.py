@@ -60,20 +60,9 @@ def _grants(call: ApiCall) -> object:
 
 
 def _own_grants(call: ApiCall) -> object:
-    owner = call.caller.owner
-    ids = {one.connection_id: one.id for one in call.host.service.store.grants.of_owner(owner.id)}
-    grants: list[wire.Grant] = [
-        {
-            "id": str(ids[one.id]),
-            "owner": owner.name,
-            "connection": one.name,
-            "client": one.client,
-            "status": wire.status_json(one.status),
-        }
-        for one in call.broker.connections()
-        if one.id in ids and one.status is not None
-    ]
-    return page(grants, call.query, by=itemgetter("connection"))
+    found = call.host.service.grants.of(call.caller.owner)
+    paged = map(wire.grant_json, found)
+    return page(paged, call.query, by=lambda one: f"{one['connection']} {one['id']}")
 
 
 def _events(call: ApiCall) -> object:
