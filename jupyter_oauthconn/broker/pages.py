@@ -126,6 +126,7 @@ def start_page(page: StartPage, form: Form, *, owner: str | None, why: str) -> s
         ("Connection", escape(page.connection)),
         ("Jupyter user", escape(owner or "")),
         ("Provider", escape(page.provider)),
+        ("You sign in at", escape(page.host)),
         ("OAuth client", escape(client)),
         ("Asks for", scopes or "what the provider grants by default"),
         ("Meant for", escape(page.login_hint or "")),
@@ -183,8 +184,8 @@ def done_page(connection: str, identity: str | None) -> str:
     who = f" as <strong>{escape(identity)}</strong>" if identity else ""
     return _page(
         "Authenticated",
-        f"<p><strong>{escape(connection)}</strong> is authenticated{who}. Your notebook has gone "
-        "on; you can close this tab.</p>",
+        f"<p><strong>{escape(connection)}</strong> is authenticated{who}. What waited for it "
+        "has gone on; you can close this tab.</p>",
         kind="done",
     )
 

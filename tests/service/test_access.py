@@ -426,26 +426,31 @@ def test_ones_own_sign_ins_stand_as_their_connections_do(team: People) -> None:
 # --- tests and the doctor
 
 
-def test_who_does_not_administrate_is_told_of_her_own_things(team: People) -> None:
-    team.admin.add_client(team.client(allowed_users=("*",)))
-    team.admin.change_settings({"allow_user_clients": "true", "administrator_contact": "ops"})
-    team.guest.add_client(team.client("mine"))
-    team.guest.add_connection(ConnectionDraft(name="sales", client="team"))
-    told = team.guest.doctor()
-    of_mine = [one.check for one in told if one.check.startswith("mine: ")]
-    assert "mine: client authentication" in of_mine
-    assert [one.check for one in told if one.check not in of_mine] == [
-        "database", "team: redirect URIs", "team: known trap", "sales",
-    ]  # fmt: skip
-    folder = str(team.service.store.home)
-    assert not any(folder in f"{one.detail}{one.next_step}" for one in told)
-    assert {one.check for one in team.admin.doctor()} >= {"data folder", "key", "settings", "TLS"}
-    with pytest.raises(NotAllowedError, match="Only an administrator may test"):
-        team.guest.doctor(client="team")
-    assert team.guest.doctor(client="mine")
-    team.admin.edit_client("team", {"enabled": False})
-    (off,) = (one for one in team.guest.doctor() if one.check == "team: enabled")
-    assert off.next_step == "Ask ops whether it comes back."
+def test_who_does_not_administrate_is_told_of_her_own_things(
+    tmp_path: Path, server: PracticeServer
+) -> None:
+    given = {"allow_user_clients": True, "allowed_private_hosts": ("127.0.0.1", "localhost"),
+             "administrator_contact": "ops"}  # fmt: skip
+    with people(tmp_path / "home", server, **given) as team:
+        team.admin.add_client(team.client(allowed_users=("*",)))
+        team.guest.add_client(team.client("mine"))
+        team.guest.add_connection(ConnectionDraft(name="sales", client="team"))
+        told = team.guest.doctor()
+        of_mine = [one.check for one in told if one.check.startswith("mine: ")]
+        assert "mine: client authentication" in of_mine
+        assert [one.check for one in told if one.check not in of_mine] == [
+            "database", "team: redirect URIs", "team: known trap", "sales",
+        ]  # fmt: skip
+        place = str(team.service.store.home)
+        assert not any(place in f"{one.detail}{one.next_step}" for one in told)
+        of_all = {one.check for one in team.admin.doctor()}
+        assert of_all >= {"data folder", "key", "settings", "TLS", "team: metadata"}
+        with pytest.raises(NotAllowedError, match="Only an administrator may test"):
+            team.guest.doctor(client="team")
+        assert team.guest.doctor(client="mine")
+        team.admin.edit_client("team", {"enabled": False})
+        (off,) = (one for one in team.guest.doctor() if one.check == "team: enabled")
+        assert off.next_step == "Ask ops whether it comes back."
 
 
 def test_a_database_that_is_away_is_told_without_its_place(

@@ -98,5 +98,5 @@ def _check_administrator(actor: Actor) -> None:
     if not actor.administrator:
         raise NotAllowedError(
             "Only an administrator may see and end the sign-ins of others.",
-            hint="Your own are those of `GET api/v1/grants`.",
+            hint="`GET api/v1/grants` lists your own.",
         )

@@ -9,6 +9,7 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from jupyter_oauthconn.errors import (
@@ -54,6 +55,7 @@ class StartPage:
 
     connection: str
     provider: str
+    host: str
     client: str
     client_id: str
     scope: str
@@ -120,6 +122,7 @@ class SignIns:
         return StartPage(
             connection=connection.name,
             provider=profile.entry.title,
+            host=urlsplit(profile.authorization_endpoint).netloc.rpartition("@")[2],
             client=profile.client.title or profile.client.name,
             client_id=profile.client.client_id,
             scope=profile.scope,

@@ -27,6 +27,11 @@ _NOBODY = "Nobody else: it is my own connection"
 
 def _look(desk: Desk) -> Answer:
     everybody = desk.service.store.registry.all_connections()
+    closed = {
+        one.name
+        for one in desk.broker.clients()
+        if not one.allowed_users and not one.allowed_groups
+    }
     return Page(
         template="connections.html",
         title="Connections",
@@ -35,7 +40,9 @@ def _look(desk: Desk) -> Answer:
             "table": Table(
                 caption="Connections of everybody here",
                 columns=_COLUMNS,
-                rows=[_row(desk, one) for one in sorted(everybody, key=_order)],
+                rows=[
+                    _row(desk, one, one.client in closed) for one in sorted(everybody, key=_order)
+                ],
                 empty="There is no connection yet. People make theirs in a notebook, or you share "
                 "one of yours.",
             )
@@ -47,7 +54,8 @@ def _order(one: Connection) -> tuple[str, str]:
     return one.name, one.owner
 
 
-def _row(desk: Desk, one: Connection) -> list[Cell]:
+def _row(desk: Desk, one: Connection, closed: bool) -> list[Cell]:
+    """`closed`: nobody but administrators may use its OAuth client."""
     mine = one.owner_id == desk.owner.id
     links = (
         Link(text="Share", what=one.name, href=desk.at(f"connections/{one.name}/sharing")),
@@ -56,14 +64,25 @@ def _row(desk: Desk, one: Connection) -> list[Cell]:
     values = " ".join(f"{name}={value}" for name, value in one.parameters.items())
     notes = (values, f"for {one.login_hint}" if one.login_hint else "")
     return [
-        Cell(text=one.name),
+        Cell(
+            text=one.name,
+            href=f"{desk.host.mount}connect/{one.name}" if mine else None,
+            note=f"%connect {one.name}",
+        ),
         Cell(text=one.owner, note="you" if mine else ""),
         Cell(text=one.client, href=desk.at(f"clients/{one.client}"), note=one.provider),
         Cell(text=one.scope or "what the client allows", note=", ".join(filter(None, notes))),
-        Cell(text=_seen_by(one)),
+        Cell(text=_seen_by(one), note=_CLOSED if closed and _is_shared(one) else ""),
         Cell(text=words.moment(one.updated_at)),
         Cell(links=links if mine else ()),
     ]
+
+
+_CLOSED = "but only administrators may use its OAuth client"
+
+
+def _is_shared(one: Connection) -> bool:
+    return bool(one.shared_users or one.shared_groups)
 
 
 def _seen_by(one: Connection) -> str:
