@@ -199,7 +199,7 @@ class CopyNodes {
     const outcome = make('span', 'jp-OAuthConnCard-copied');
     outcome.setAttribute('role', 'status');
     const copy = button(() => {
-      void copyText(this.value).then(copied => {
+      void copyText(this.value, copy).then(copied => {
         outcome.textContent = copied
           ? trans.__('Copied')
           : trans.__('Marked: copy it with the keyboard');

@@ -40,6 +40,7 @@ afterEach(() => {
     card.dispose();
   }
   cards = [];
+  document.body.replaceChildren();
   mock.timers.reset();
 });
 
@@ -73,11 +74,14 @@ function model(data: unknown, trusted = true): IRenderMime.IMimeModel {
   } as unknown as IRenderMime.IMimeModel;
 }
 
-async function shown(data: unknown = DATA): Promise<SignInCard> {
+async function shown(
+  data: unknown = DATA,
+  host = document.body
+): Promise<SignInCard> {
   const card = new SignInCard(service.api, trans);
   cards.push(card);
   await card.renderModel(model(data));
-  Widget.attach(card, document.body);
+  Widget.attach(card, host);
   await settle();
   return card;
 }
@@ -90,6 +94,40 @@ function find(card: SignInCard, name: string): HTMLElement {
   );
   assert.ok(node, `${name} in ${card.node.outerHTML}`);
   return node as HTMLElement;
+}
+
+/** A notebook's mouse presses that got as far as the notebook. */
+let heard = 0;
+
+/** A card in the first of two cells. */
+async function inNotebook(): Promise<{
+  card: SignInCard;
+  own: HTMLElement;
+  next: HTMLElement;
+}> {
+  const notebook = document.createElement('div');
+  notebook.className = 'jp-Notebook';
+  heard = 0;
+  notebook.addEventListener('mousedown', () => heard++);
+  const cell = (): HTMLElement => {
+    const node = document.createElement('div');
+    node.className = 'jp-Cell';
+    node.tabIndex = -1;
+    return node;
+  };
+  const [own, next] = [cell(), cell()];
+  notebook.append(own, next);
+  document.body.append(notebook);
+  return { card: await shown(DATA, own), own, next };
+}
+
+function mouseDown(node: Element): Event {
+  const event = new window.MouseEvent('mousedown', {
+    bubbles: true,
+    cancelable: true
+  });
+  node.dispatchEvent(event);
+  return event;
 }
 
 async function press(card: SignInCard, name: string): Promise<void> {
@@ -215,9 +253,13 @@ test('the redirect URI to compare comes after 45 seconds and can be copied', asy
   assert.deepEqual(copied, [AUTHORIZATION.redirect_uri]);
   assert.match(card.node.textContent, /Copied/);
   Reflect.deleteProperty(navigator, 'clipboard');
-  await press(card, 'Copy the redirect URI');
+  const copy = find(card, 'Copy the redirect URI');
+  copy.blur();
+  copy.click();
+  await settle();
   assert.equal(getSelection()?.toString(), AUTHORIZATION.redirect_uri);
   assert.match(card.node.textContent, /Marked/);
+  assert.equal(document.activeElement, copy);
 });
 
 test("the service's clock counts, not the browser's", async () => {
@@ -359,6 +401,90 @@ test('an output that is no sign-in asks nothing', async () => {
   assert.equal(titleOf(card), 'This sign-in cannot be read');
   await pass(60_000);
   assert.deepEqual(service.calls, []);
+});
+
+test('a press with the mouse leaves focus and selected cell where they are', async () => {
+  const { card, next } = await inNotebook();
+  next.focus();
+  for (const name of ['Authenticate', 'Cancel']) {
+    const down = mouseDown(find(card, name));
+    assert.equal(down.defaultPrevented, true);
+  }
+  assert.equal(heard, 0);
+  assert.equal(document.activeElement, next);
+});
+
+test('text in the card can be selected with the mouse', async () => {
+  service.signIn = PRESSED;
+  const { card } = await inNotebook();
+  await pass(46_000);
+  const address = [...card.node.querySelectorAll('code')].find(
+    one => one.textContent === AUTHORIZATION.redirect_uri
+  );
+  assert.ok(address);
+  assert.equal(mouseDown(address).defaultPrevented, false);
+  assert.equal(heard, 1);
+});
+
+test('a press with the mouse from elsewhere makes it the notebook to work in', async () => {
+  const { card, next } = await inNotebook();
+  next.classList.add('jp-mod-active');
+  assert.equal(document.activeElement, document.body);
+  mouseDown(find(card, 'Authenticate'));
+  assert.equal(document.activeElement, next);
+});
+
+test('a card that goes away gives the focus back to the cell that had it', async () => {
+  const { card, next } = await inNotebook();
+  next.focus();
+  find(card, 'Authenticate').focus();
+  find(card, 'Cancel').focus();
+  card.dispose();
+  assert.equal(document.activeElement, next);
+});
+
+test('it goes to its own cell where no other one had it', async () => {
+  const { card, own } = await inNotebook();
+  find(card, 'Authenticate').focus();
+  card.dispose();
+  assert.equal(document.activeElement, own);
+});
+
+test('it goes to its own cell where the other one was deleted', async () => {
+  const { card, own, next } = await inNotebook();
+  next.focus();
+  find(card, 'Authenticate').focus();
+  next.remove();
+  card.dispose();
+  assert.equal(document.activeElement, own);
+});
+
+test('a card that goes away takes the focus from nobody', async () => {
+  const { card, next } = await inNotebook();
+  find(card, 'Authenticate').focus();
+  next.focus();
+  card.dispose();
+  assert.equal(document.activeElement, next);
+});
+
+test('a button that goes gives the focus back when there is no other', async () => {
+  const { card, next } = await inNotebook();
+  next.focus();
+  find(card, 'Authenticate').focus();
+  await pass(2_000);
+  service.open[0]?.answer(DONE);
+  await settle();
+  assert.equal(titleOf(card), 'Authenticated');
+  assert.equal(document.activeElement, next);
+});
+
+test('outside a notebook it stays in the card', async () => {
+  const card = await shown();
+  find(card, 'Authenticate').focus();
+  await pass(2_000);
+  service.open[0]?.answer(DONE);
+  await settle();
+  assert.equal(document.activeElement?.textContent, 'Authenticated');
 });
 
 test('names are texts, never markup', async () => {

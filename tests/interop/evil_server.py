@@ -9,12 +9,21 @@ from urllib.parse import parse_qsl, urlsplit
 
 
 class EvilServer:
-    """`redirect_to`: what `/auth` answers with, a function of the parameters it was given."""
+    """Where it sends people, what it records, and what it answers.
+
+    Attributes:
+        seen: path and parameters of each request, oldest first.
+        redirect_to: where `/auth` sends people; parameters that it was given stand in braces.
+        token_answer: a token response for any code; None: it refuses.
+        keys: its public keys, at `/keys`.
+    """
 
     def __init__(self) -> None:
         self.seen: list[tuple[str, dict[str, str]]] = []
         self.metadata: dict[str, object] = {}
         self.redirect_to = ""
+        self.token_answer: dict[str, object] | None = None
+        self.keys: list[dict[str, object]] = []
         evil = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -25,6 +34,9 @@ class EvilServer:
                 if parts.path.startswith("/.well-known/"):
                     self._json(200, evil.metadata)
                     return
+                if parts.path == "/keys":
+                    self._json(200, {"keys": evil.keys})
+                    return
                 self.send_response(302)
                 self.send_header("Location", evil.redirect_to.format(**given))
                 self.end_headers()
@@ -32,7 +44,10 @@ class EvilServer:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
                 evil.seen.append((urlsplit(self.path).path, dict(parse_qsl(body))))
-                self._json(400, {"error": "invalid_grant"})
+                if evil.token_answer is None:
+                    self._json(400, {"error": "invalid_grant"})
+                else:
+                    self._json(200, evil.token_answer)
 
             def _json(self, status: int, document: object) -> None:
                 self.send_response(status)
@@ -49,6 +64,7 @@ class EvilServer:
             "issuer": self.issuer,
             "authorization_endpoint": f"{self.issuer}/auth",
             "token_endpoint": f"{self.issuer}/token",
+            "jwks_uri": f"{self.issuer}/keys",
             "response_types_supported": ["code"],
         }
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
@@ -56,6 +72,10 @@ class EvilServer:
     def codes(self) -> list[str]:
         """Every authorization code that came to it."""
         return [given["code"] for _, given in self.seen if "code" in given]
+
+    def token_requests(self) -> list[dict[str, str]]:
+        """Their parameters."""
+        return [given for path, given in self.seen if path == "/token"]
 
     def close(self) -> None:
         self._server.shutdown()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 from playwright.sync_api import Page, expect
 
@@ -39,6 +40,28 @@ def test_another_port_than_registered(lab: Lab, check_page: Callable[[Page, str]
     assert len(lab.provider.provider.requests("authorize")) == asked
     notebook.interrupt()
     notebook.wait(0)
+
+
+def test_jupyter_on_127_0_0_1_and_the_provider_on_localhost(lab: Lab) -> None:
+    """Two sites: `SameSite` cookies are kept back at the provider's redirect to us."""
+    jupyter, provider = origin(lab.server.url), origin(lab.provider.issuer)
+    assert urlsplit(jupyter).hostname == "127.0.0.1"
+    assert urlsplit(provider).hostname == "localhost"
+    name = lab.new_connection()
+    notebook = lab.open("hosts.ipynb", CELL.format(name=name))
+    assert origin(notebook.page.url) == jupyter
+    notebook.start(0)
+    tab = notebook.open_tab()
+    visited = [origin(tab.url)]
+    tab.on("framenavigated", lambda frame: visited.append(origin(frame.url)))
+    sign_in(tab)
+    assert visited == [jupyter, provider, jupyter]
+    expect(notebook.wait(0)).to_contain_text(ANALYST)
+
+
+def origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def test_a_base_url_with_escapes(start_lab: Callable[..., Lab]) -> None:

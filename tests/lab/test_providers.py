@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
+import httpx2
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, Page, expect
 
 from jupyter_oauthconn.model import Endpoints
 
@@ -15,6 +17,15 @@ from .front_door import front_door
 from .sign_in_tab import ANALYST, heading, press, sign_in
 
 CELL = "%load_ext jupyter_oauthconn\nconn = %connect {name}\nprint(conn.identity)"
+
+#: Data of that provider, which nobody gets without its token.
+ROWS = """
+with conn.httpx(base_url="{issuer}") as client:
+    answer = client.get("rows").raise_for_status().json()
+for row in answer["rows"]:
+    print(row["region"], row["revenue"])
+print(answer["for"])
+"""
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +44,10 @@ def test_a_certified_provider_with_pages_of_its_own(lab: Lab, certified: Certifi
         redirect_uris=("http://127.0.0.1:8888/oauthconn/callback/interop",),
     )
     name = lab.new_connection("interop")
-    notebook = lab.open("certified.ipynb", CELL.format(name=name), "len(conn.token().reveal())")
-    notebook.start(0)
+    notebook = lab.open(
+        "certified.ipynb", CELL.format(name=name), ROWS.format(issuer=certified.issuer)
+    )
+    notebook.run_all()
     tab = notebook.open_tab()
     tab.get_by_role("button", name="Authenticate").click()
     tab.get_by_placeholder("Enter any login").fill("ada")
@@ -43,8 +56,10 @@ def test_a_certified_provider_with_pages_of_its_own(lab: Lab, certified: Certifi
     tab.get_by_role("button", name="Continue").click()
     heading(tab, "Authenticated")
     expect(notebook.wait(0)).to_contain_text("ada@example.com")
-    assert int(notebook.run(1).inner_text().split()[-1]) > 20
+    expect(notebook.wait(1)).to_have_text(re.compile(r"North 120\s+South 95\s+ada"))
     assert certified.token_requests() == 1
+    stranger = httpx2.get(f"{certified.issuer}/rows", trust_env=False)
+    assert stranger.status_code == 401
 
 
 def test_a_provider_that_cuts_the_tie_between_windows(lab: Lab) -> None:
@@ -94,7 +109,23 @@ def test_a_provider_that_shows_an_error_page_and_never_comes_back(lab: Lab) -> N
     expect(card).not_to_contain_text("redirect URI")
     page.clock.fast_forward(46_000)
     expect(card).to_contain_text("compare this redirect URI")
-    expect(card).to_contain_text(f"{lab.server.url}oauthconn/callback/strict")
+    callback = f"{lab.server.url}oauthconn/callback/strict"
+    expect(card).to_contain_text(callback)
     expect(card.get_by_role("button", name="Copy the redirect URI")).to_be_visible()
+    assert marked_with_the_mouse(page, card.locator(".jp-OAuthConnCard-note code")) == callback
     card.get_by_role("button", name="Cancel").click()
     expect(notebook.wait(0)).to_contain_text(f"{name}: not authenticated")
+
+
+def marked_with_the_mouse(page: Page, text: Locator) -> str:
+    """Drags over a text of one line; returns what is marked then."""
+    text.scroll_into_view_if_needed()
+    box = text.bounding_box()
+    assert box is not None
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + 1, middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 1, middle, steps=5)
+    page.mouse.up()
+    marked: str = page.evaluate("String(getSelection())")
+    return marked

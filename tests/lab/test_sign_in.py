@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qs, urlsplit
+
 from playwright.sync_api import Page, expect
 
 from jupyter_oauthconn.model import State
@@ -79,6 +81,78 @@ def test_back_and_reload_at_every_page(lab: Lab) -> None:
     expect(tab.get_by_role("heading", level=1)).to_be_visible()
     assert exchanges(lab) == 1
     assert lab.status(name).state is State.CONNECTED
+
+
+def clean(tab: Page) -> None:
+    """Nothing of the protocol stays in our address."""
+    assert not parse_qs(urlsplit(tab.url).query).keys() & {"code", "state", "error", "iss"}
+
+
+def test_back_and_reload_at_the_denied_and_the_refused_page(lab: Lab) -> None:
+    name = lab.new_connection()
+    notebook = connecting(lab, name)
+    tab = notebook.open_tab()
+    press(tab)
+    consent = tab.url
+    tab.get_by_role("button", name="Deny").click()
+    heading(tab, "Not authenticated")
+    expect(notebook.wait(0)).to_contain_text(f"{name}: not authenticated")
+    clean(tab)
+    tab.reload()
+    heading(tab, "Not authenticated")
+    tab.go_back()
+    assert tab.url == consent
+    tab.go_forward()
+    heading(tab, "Not authenticated")
+
+    tab.go_back()
+    allow(tab)  # she changes her mind, where it is too late
+    heading(tab, "This sign-in is over")
+    clean(tab)
+    tab.reload()
+    heading(tab, "This sign-in is over")
+    tab.go_back()
+    tab.go_forward()
+    heading(tab, "This sign-in is over")
+    assert exchanges(lab) == 0
+    assert lab.status(name).state is State.NOT_CONNECTED
+
+    notebook.start(0)
+    sign_in(notebook.open_tab())
+    expect(notebook.wait(0)).to_contain_text(f"{name}: authenticated as {ANALYST}")
+
+
+def test_back_and_reload_at_the_question_about_another_account(lab: Lab) -> None:
+    name = lab.new_connection()
+    notebook = connecting(lab, name)
+    sign_in(notebook.open_tab())
+    notebook.wait(0)
+    again = lab.open("asked.ipynb", f"%load_ext jupyter_oauthconn\n%connect auth {name} --again")
+    again.start(0)
+    tab = again.open_tab()
+    press(tab)
+    allow(tab, GUEST)
+    question = f"Another account for {name}?"
+    heading(tab, question)
+    clean(tab)
+    tab.reload()
+    heading(tab, question)
+    tab.go_back()  # the provider answers a second time, and its answer decides nothing
+    heading(tab, "This sign-in is over")
+    clean(tab)
+    tab.go_forward()
+    heading(tab, question)
+    assert lab.status(name).identity == ANALYST
+    again.is_waiting(0)
+    tab.get_by_role("button", name=f"Use {GUEST}").click()
+    heading(tab, "Authenticated")
+    expect(again.wait(0)).to_contain_text(f"{name}: authenticated as {GUEST}")
+    asked = exchanges(lab)
+    tab.go_back()
+    tab.go_forward()
+    heading(tab, "Authenticated")
+    assert exchanges(lab) == asked == 2
+    assert lab.status(name).identity == GUEST
 
 
 def test_cancel_in_the_card_and_start_again(lab: Lab) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import re
+import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,9 +19,12 @@ import pytest
 from two_users import CLIENT_ID, MOUNT, Answer, TwoUsers, two_users
 
 from jupyter_oauthconn.demo import PracticeServer
-from jupyter_oauthconn.model import ClientDraft, ConnectionDraft, Endpoints
+from jupyter_oauthconn.model import ClientDraft, ConnectionDraft, Endpoints, Secret
 from jupyter_oauthconn.web import problems
 from jupyter_oauthconn.wire.problems import _CLASSES
+
+from ..interop.visitor import parameter
+from .visiting import PersonsBrowser
 
 MARKER = "cAnArYmArKeR0aNaRy"
 TOKEN = "api/v1/connections/sales/token"
@@ -304,6 +309,42 @@ def test_sec_42_no_scope_beyond_the_clients(users: TwoUsers, server: PracticeSer
             assert code_of(answer) == (400, "invalid_parameter")
             assert answer.json()["details"]["parameter"] == "scope"
     assert server.provider.requests("authorize") == []
+
+
+def test_sec_53_what_the_host_keeps_shows_no_secret(
+    marked: tuple[TwoUsers, PracticeServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """State, verifier, nonce and cookies of the sign-ins carry the marker as well."""
+    users, _ = marked
+    random = secrets.token_urlsafe
+    monkeypatch.setattr(secrets, "token_urlsafe", lambda size=None: MARKER + random(size))
+    owner, broker = users.admin.owner, users.admin.broker
+    users.sign_in(users.admin, "sales")
+    browser = PersonsBrowser(users, users.admin)
+    callback = browser.begin("budget")
+    assert parameter(callback, "state").startswith(MARKER), "the canary would find nothing"
+    token = broker.access_token("sales")
+    assert token.reveal().startswith(MARKER), "the canary would find nothing"
+
+    store = users.host.service.store
+    grant = store.grants.read(owner.id, broker.connection("sales").id)
+    pending = store.authorizations.pending(owner.id, broker.connection("budget").id)
+    assert None not in (grant, pending)
+    alive = [one for one in gc.get_objects() if is_ours(one)]
+    held = [one for one in alive if isinstance(one, Secret) and MARKER in one.reveal()]
+    assert held, "the canary would find nothing"
+    for one in (broker, users.host.service, token, grant, pending, *alive):
+        for shown in (repr(one), str(one)):
+            assert MARKER not in shown, type(one)
+    browser.come_back(callback)
+    assert browser.heading == "Authenticated"
+    browser.close()
+
+
+def is_ours(one: object) -> bool:
+    """Of the service; the practice provider is somebody else."""
+    module = str(type(one).__module__)
+    return module.startswith("jupyter_oauthconn.") and ".demo" not in module
 
 
 HTML = "<img src=x onerror=alert(1)>"

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 import re
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
+from uuid import UUID
 
 import httpx2
 import pytest
-from two_users import CLIENT_ID, TwoUsers, practice_client
+from joserfc import jwt
+from joserfc.jwk import RSAKey
+from two_users import CLIENT_ID, TwoUsers, practice_client, two_users
 
 from jupyter_oauthconn.demo import PracticeServer
 from jupyter_oauthconn.model import (
@@ -110,6 +119,22 @@ def test_sec_02_state_is_random_and_never_repeats(users: TwoUsers, browser: Pers
     }
     assert len(states) == 50
     assert all(re.fullmatch(r"[A-Za-z0-9_-]{22,}", one) for one in states)
+
+
+def test_sec_02_an_expired_state_is_refused(server: PracticeServer, tmp_path: Path) -> None:
+    lifetime = timedelta(seconds=2)
+    with two_users(tmp_path / "home", server, authorization_lifetime=lifetime) as users:
+        browser = PersonsBrowser(users, users.admin)
+        callback = browser.begin()
+        waiting = pending(users.admin)
+        assert waiting is not None
+        ended = users.admin.broker.authorization(waiting.id, wait=timedelta(seconds=20))
+        assert ended.state is AuthorizationState.EXPIRED
+        refused(browser, callback)
+        assert browser.heading == "This sign-in is over"
+        nothing_stored(users, server)
+        assert state(users.admin) is State.NOT_CONNECTED
+        browser.close()
 
 
 def test_sec_06_nothing_that_a_kernel_or_a_page_shows_fixes_a_session(
@@ -228,7 +253,7 @@ def test_sec_04_the_flow_cookie_is_kept_from_scripts_and_other_paths(
 # --- providers
 
 
-def second_client(users: TwoUsers, evil: EvilServer, **endpoints: str) -> None:
+def second_client(users: TwoUsers, evil: EvilServer) -> None:
     """An OAuth client `second` at the evil server, and a connection of it."""
     broker = users.admin.broker
     broker.add_client(
@@ -340,6 +365,118 @@ def test_sec_12_a_code_of_another_sign_in_is_refused_by_the_provider(
     [sent] = server.provider.requests("token")
     assert sent.outcome == "invalid_grant"
     assert state(users.admin) is State.NOT_CONNECTED
+
+
+@pytest.mark.parametrize("methods", [None, [], ["plain"]], ids=["none", "empty", "plain"])
+def test_sec_13_metadata_cannot_switch_pkce_off(
+    users: TwoUsers, browser: PersonsBrowser, evil: EvilServer, methods: list[str] | None
+) -> None:
+    if methods is not None:
+        evil.metadata["code_challenge_methods_supported"] = methods
+    second_client(users, evil)
+    asked = at_the_evil_server(browser, evil)
+    assert parameter(asked, "code_challenge_method") == "S256"
+    refused(browser, f"{users.url}callback/second?code=any&state={parameter(asked, 'state')}")
+    [sent] = evil.token_requests()
+    assert re.fullmatch(r"[A-Za-z0-9_-]{43,128}", sent["code_verifier"])
+    digest = hashlib.sha256(sent["code_verifier"].encode()).digest()
+    challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+    assert parameter(asked, "code_challenge") == challenge
+
+
+def at_the_evil_server(browser: PersonsBrowser, evil: EvilServer) -> str:
+    """Our start page and its button: the evil server's address, unopened."""
+    browser.see("connect/second")
+    asked = browser.submit(do="authenticate", stop_at="/auth?")
+    assert asked.startswith(evil.issuer)
+    return asked
+
+
+KEY = RSAKey.generate_key(2048, {"kid": "evil", "use": "sig"})
+UNKNOWN_KEY = RSAKey.generate_key(2048, {"kid": "evil", "use": "sig"})
+
+
+def unsigned(claims: dict[str, object]) -> str:
+    parts = (json.dumps(part).encode() for part in ({"alg": "none"}, claims))
+    return ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts) + "."
+
+
+def signed(claims: dict[str, object], key: RSAKey = KEY, **changes: object) -> str:
+    return jwt.encode({"alg": "RS256", "kid": "evil"}, {**claims, **changes}, key)
+
+
+def comes_back_with(
+    users: TwoUsers,
+    browser: PersonsBrowser,
+    evil: EvilServer,
+    make: Callable[[dict[str, object]], str],
+) -> UUID:
+    """A sign-in at the evil server ends with the ID token that `make` makes of flawless claims;
+    returns which sign-in. Afterwards `browser` is at the callback's page."""
+    second_client(users, evil)
+    waiting = users.admin.broker.authorize("second")
+    asked = at_the_evil_server(browser, evil)
+    now = int(time.time())
+    claims: dict[str, object] = {
+        "iss": evil.issuer,
+        "sub": "mallory",
+        "aud": "x",
+        "nonce": parameter(asked, "nonce"),
+        "iat": now,
+        "exp": now + 300,
+    }
+    evil.metadata["id_token_signing_alg_values_supported"] = ["RS256", "none"]
+    evil.keys = [KEY.as_dict(private=False)]
+    evil.token_answer = {
+        "access_token": "at",
+        "token_type": "Bearer",
+        "expires_in": 3600,
+        "id_token": make(claims),
+    }
+    browser.come_back(f"{users.url}callback/second?code=any&state={parameter(asked, 'state')}")
+    assert len(evil.token_requests()) == 1
+    return waiting.id
+
+
+def test_an_id_token_that_holds_is_accepted(
+    users: TwoUsers, browser: PersonsBrowser, evil: EvilServer
+) -> None:
+    """So that those of the next test are refused for nothing else than their flaw."""
+    comes_back_with(users, browser, evil, signed)
+    assert browser.heading == "Authenticated"
+    status = users.admin.broker.connection("second").status
+    assert status is not None
+    assert (status.state, status.identity) == (State.CONNECTED, "mallory")
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (unsigned, "algorithm"),
+        (lambda claims: signed(claims, UNKNOWN_KEY), "signature"),
+        (lambda claims: signed(claims, aud="other", azp="x"), "aud"),
+        (lambda claims: signed(claims, nonce="attackers-nonce"), "nonce"),
+        (lambda claims: signed(claims, nonce=""), "nonce"),
+        (lambda claims: signed(claims, iss="https://evil.example"), "iss"),
+        (lambda claims: signed(claims, iat=int(time.time()) + 3600), "iat"),
+    ],
+    ids=["alg-none", "other-key", "aud", "nonce", "no-nonce", "iss", "future"],
+)
+def test_sec_14_an_id_token_that_does_not_hold_is_refused(
+    users: TwoUsers,
+    browser: PersonsBrowser,
+    evil: EvilServer,
+    make: Callable[[dict[str, object]], str],
+    reason: str,
+) -> None:
+    waiting = comes_back_with(users, browser, evil, make)
+    assert browser.heading == "Not authenticated"
+    ended = users.admin.broker.authorization(waiting)
+    assert ended.state is AuthorizationState.REFUSED
+    assert ended.error is not None
+    assert ended.error.code == "invalid_id_token"
+    assert reason in ended.error.message
+    assert state(users.admin, "second") is State.NOT_CONNECTED
 
 
 def test_sec_14_an_id_token_of_another_sign_in_is_refused(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 from two_users import TwoUserHost, TwoUserPerson, TwoUsers
@@ -467,24 +467,35 @@ def test_sec_19_no_header_chooses_the_redirect_uri(
         assert "--redirect-uri" not in answer.text
 
 
-def test_sec_18_nothing_says_where_to_return_to(users: TwoUsers, browser: PersonsBrowser) -> None:
-    evil = ("//evil.example", "https:evil.example", "/\\evil.example", "javascript:alert(1)")
+def test_sec_18_nothing_says_where_to_return_to(
+    users: TwoUsers, browser: PersonsBrowser, server: PracticeServer
+) -> None:
+    elsewhere = (
+        "//evil.example", "https:evil.example", "/\\evil.example", "javascript:alert(1)",
+        "/%2f%2fevil.example", "/user/other/",
+    )  # fmt: skip
     names = ("next", "return_to", "redirect", "redirect_uri", "url", "continue")
-    for number, value in enumerate(evil):
+    for value in elsewhere:
         form = {name: value for name in names} | {"_xsrf": users.admin.xsrf, "do": "again"}
         answer = browser.http.post(
             f"{users.url}connect/sales", params=dict.fromkeys(names, value), data=form
         )
         asked = answer.headers["Location"]
-        assert asked.startswith("http://127.0.0.1:")
-        assert "evil" not in asked
-        assert "javascript" not in asked
-        callback = browser.consent_as(asked, (ANALYST, ANALYST)[number % 2])
+        assert asked.startswith(f"{server.issuer}/authorize?")
+        assert leads_nowhere_else(asked)
+        callback = browser.consent_as(asked)
         for name in names:
             callback += f"&{name}={value}"
-        answer = browser.http.get(callback)
-        assert answer.headers["Location"].startswith("/a%40b/oauthconn/connect/sales?outcome=")
-        assert "evil" not in browser.come_back(callback).text
+        location = browser.http.get(callback).headers["Location"]
+        assert location.startswith("/a%40b/oauthconn/connect/sales?outcome=")
+        assert leads_nowhere_else(location)
+        page = browser.see(location.removeprefix("/a%40b/oauthconn/"))
+        assert browser.heading == "Authenticated"
+        assert leads_nowhere_else(page.text)
+
+
+def leads_nowhere_else(text: str) -> bool:
+    return not any(word in unquote(text) for word in ("evil", "javascript", "user/other"))
 
 
 def test_a_new_client_comes_back_to_this_servers_path(

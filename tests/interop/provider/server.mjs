@@ -129,6 +129,18 @@ provider.use(async (ctx, next) => {
   }
   requests.push(note(ctx));
 });
+
+// data behind an access token, which the provider itself judges
+provider.use(async (ctx, next) => {
+  if (ctx.path !== '/rows') return next();
+  const [scheme, value] = ctx.get('authorization').split(' ');
+  const token = scheme === 'Bearer' ? await provider.AccessToken.find(value ?? '') : undefined;
+  if (!token?.isValid) ctx.throw(401, 'no valid access token');
+  ctx.body = {
+    for: token.accountId,
+    rows: [{ region: 'North', revenue: 120 }, { region: 'South', revenue: 95 }],
+  };
+});
 server.on('request', provider.callback());
 
 const read = async (request) => {
