@@ -79,7 +79,7 @@ conn.session().get(practice.data_url + "/whoami").status_code
     "%xmode Verbose\nconn.session().get('http://127.0.0.1:1/x')",
     "conn.httpx().get('http://127.0.0.1:1/x')",
     "dict(conn.headers()), conn.session().get(practice.data_url + '/sales').request.headers",
-    "practice.fail(1, 500); conn.token(rejected_generation=conn.token().generation)",
+    "practice.fail(1, 500); conn.token(rejected=conn.token())",
     """
 %xmode Verbose
 practice.revoke("sales")

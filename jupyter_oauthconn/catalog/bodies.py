@@ -15,6 +15,8 @@ SHAPES.update(
         entry.Scopes: shapes.Scopes,
         entry.TokenAnswerRules: shapes.TokenAnswerRules,
         entry.RefreshRules: shapes.RefreshRules,
+        entry.TokenPlacement: shapes.TokenPlacement,
+        entry.Exchange: shapes.Exchange,
         entry.Handle: shapes.Handle,
         entry.ProviderEntry: shapes.Provider,
     }

@@ -75,14 +75,82 @@ class RefreshRules:
     idle: timedelta | None = None
 
 
+class Placement(StrEnum):
+    """Where a driver wants the access token of a new connection."""
+
+    CONNECT_ARG = "connect_arg"
+    PASSWORD = "password"
+    ODBC_TOKEN = "odbc_token"
+    URL_QUERY = "url_query"
+    PREFIXED = "prefixed"
+    HEADER_FACTORY = "header_factory"
+    REQUESTS_AUTH = "requests_auth"
+    CALLABLE_ARG = "callable_arg"
+    ADBC_HEADER = "adbc_header"
+    LIBPQ_HOOK = "libpq_hook"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenPlacement:
+    """`name` is the driver's argument, `prefix` stands before the token (`prefixed` only)."""
+
+    placement: Placement
+    name: str = ""
+    prefix: str = ""
+
+
+class ExchangeKind(StrEnum):
+    """How a second hop trades the access token for the credential that a store takes."""
+
+    STS_WEB_IDENTITY = "sts_web_identity"
+    TOKEN_EXCHANGE = "token_exchange"
+    TABLEAU = "tableau"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """The second hop. Values may hold `{variable}`.
+
+    Attributes:
+        endpoint: https address of the exchanging server (http on loopback).
+        parameters: further fields of the request, e.g. `role_arn`, `subject_token_type`.
+        lifetime: asked for, and believed where the answer says nothing.
+    """
+
+    kind: ExchangeKind
+    endpoint: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    lifetime: timedelta | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handle:
-    """One way to reach the data, e.g. `http`, `sqlalchemy`; the first of an entry is usual."""
+    """One way to reach the data; the first of an entry is the usual one. Texts may hold
+    `{variable}`.
+
+    Attributes:
+        kind: the connector's name, e.g. `engine`, `filesystem`.
+        requires: what pip installs for it; the first names the module's distribution.
+        url: SQLAlchemy's, or the address of the store; it never holds a token.
+        connect_args: for the driver's `connect`.
+        token: where the driver wants the token; None: the connector knows.
+        session_bound: the server ends or refuses a session whose token has expired.
+        auth_errors: codes or texts by which the driver says that the token was refused.
+        probe: a cheap statement or path for `conn.test()`.
+        options: further values of the connector, e.g. `library = "gcsfs"`.
+    """
 
     kind: str
     title: str = ""
     requires: tuple[str, ...] = ()
-    options: Mapping[str, object] = field(default_factory=dict)
+    url: str = ""
+    connect_args: Mapping[str, object] = field(default_factory=dict)
+    token: TokenPlacement | None = None
+    session_bound: bool = False
+    auth_errors: tuple[str, ...] = ()
+    probe: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
+    exchange: Exchange | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,3 +192,8 @@ class ProviderEntry:
     steps: tuple[str, ...] = ()
     traps: tuple[str, ...] = ()
     handles: tuple[Handle, ...] = ()
+
+    @property
+    def stands_for_any(self) -> bool:
+        """Whether it is of no provider in particular: the issuer alone says which."""
+        return not (self.issuer or self.endpoints.authorization or self.variables or self.api_hosts)

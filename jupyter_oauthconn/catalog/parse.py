@@ -13,7 +13,6 @@ from jupyter_oauthconn.errors import ConfigurationError, InvalidParameterError
 from jupyter_oauthconn.model import AuthMethod, Endpoints
 
 from .entry import (
-    Handle,
     ProviderEntry,
     RefreshRules,
     Rotation,
@@ -21,6 +20,7 @@ from .entry import (
     TokenAnswerRules,
     Variable,
 )
+from .handles import IDENTITY, read_handles, resolve_handle, templates_of
 from .render import check_parameters, names_in, resolve_endpoints, resolve_issuer
 from .toml_table import Table
 
@@ -79,7 +79,7 @@ def _entry(top: Table, key: str) -> ProviderEntry:
         refresh=_refresh(top.table("refresh")),
         revocation_note=_revocation_note(top.table("revocation")),
         steps=tuple(_step(one) for one in top.tables("steps")),
-        handles=_handles(top),
+        handles=read_handles(top),
     )
     for table in (provider, endpoints, top):
         table.close()
@@ -174,22 +174,6 @@ def _step(table: Table) -> str:
     return f"{text}\n{command.rstrip()}" if command else text
 
 
-def _handles(top: Table) -> tuple[Handle, ...]:
-    found = []
-    for one in top.tables("handles"):
-        found.append(
-            Handle(
-                kind=one.text("kind"),
-                title=one.text_or_none("title") or "",
-                requires=one.texts("requires"),
-            )
-        )
-        one.close()
-    if not found:
-        raise top.fault("[[handles]]", "is missing: an entry says how its data is reached")
-    return tuple(found)
-
-
 def _check_templates(entry: ProviderEntry, where: str) -> None:
     """Renders the entry with its own examples, so that a fault shows before a person meets it."""
     known = {one.name: one for one in entry.variables}
@@ -199,6 +183,8 @@ def _check_templates(entry: ProviderEntry, where: str) -> None:
     texts = [*entry.scopes.default, *entry.scopes.offline, *entry.scopes.identity,
              *entry.authorization_parameters.values(), *entry.api_hosts]  # fmt: skip
     _check_names(texts, set(known), where, "is not among its variables")
+    for handle in entry.handles:
+        _check_names(templates_of(handle), {*known, IDENTITY}, where, "is not among its variables")
     _check_names(entry.steps, {*known, "redirect_uri"}, where, "is not among its variables")
     _check_names(
         [one for one in addresses if one], always, where,
@@ -224,6 +210,14 @@ def _check_templates(entry: ProviderEntry, where: str) -> None:
     examples = {name: one.example for name, one in known.items()}
     resolve_endpoints(entry, examples)
     resolve_issuer(entry, examples)
+    for handle in entry.handles:
+        try:
+            resolve_handle(entry, handle, examples, identity="ada@example.com")
+        except InvalidParameterError as error:
+            raise ConfigurationError(
+                f"{where} [[handles]] {handle.kind}: with its own examples: {error}",
+                hint=error.hint,
+            ) from None
 
 
 def _check_names(texts: Iterable[str], known: set[str], where: str, reason: str) -> None:

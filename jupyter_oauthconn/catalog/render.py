@@ -67,7 +67,7 @@ def resolve_endpoints(entry: ProviderEntry, parameters: Mapping[str, str]) -> En
     Raises:
         InvalidParameterError: a value is missing, malformed, or would change the host.
     """
-    values = _values(entry, parameters)
+    values = checked_values(entry, parameters)
     return Endpoints(
         **{
             one.name: _address(entry, template, values) if template else None
@@ -81,7 +81,7 @@ def resolve_issuer(entry: ProviderEntry, parameters: Mapping[str, str]) -> str |
     """The entry's issuer with the variables filled in; raises like `resolve_endpoints`."""
     if entry.issuer is None:
         return None
-    return _address(entry, entry.issuer, _values(entry, parameters))
+    return _address(entry, entry.issuer, checked_values(entry, parameters))
 
 
 def resolve_scopes(entry: ProviderEntry, parameters: Mapping[str, str]) -> Scopes:
@@ -90,10 +90,10 @@ def resolve_scopes(entry: ProviderEntry, parameters: Mapping[str, str]) -> Scope
     Raises:
         InvalidParameterError: a value is malformed, or would smuggle in a second scope.
     """
-    values = _values(entry, parameters)
+    values = checked_values(entry, parameters)
 
     def resolve(templates: tuple[str, ...]) -> tuple[str, ...]:
-        found = tuple(resolve_text(one, values) for one in templates if _complete(one, values))
+        found = tuple(resolve_text(one, values) for one in templates if is_complete(one, values))
         for scope in found:
             if not _SCOPE_TOKEN.fullmatch(scope):
                 raise InvalidParameterError(
@@ -115,19 +115,19 @@ def resolve_authorization_parameters(
     entry: ProviderEntry, parameters: Mapping[str, str]
 ) -> dict[str, str]:
     """Further parameters of the authorization request; one without a value is left out."""
-    values = _values(entry, parameters)
+    values = checked_values(entry, parameters)
     return {
         name: resolve_text(template, values)
         for name, template in entry.authorization_parameters.items()
-        if _complete(template, values)
+        if is_complete(template, values)
     }
 
 
 def resolve_api_hosts(entry: ProviderEntry, parameters: Mapping[str, str]) -> tuple[str, ...]:
     """Hosts that may be sent the token, without port; `*.` in front stands for any below it."""
-    values = _values(entry, parameters)
+    values = checked_values(entry, parameters)
     return tuple(
-        resolve_text(one, values).lower() for one in entry.api_hosts if _complete(one, values)
+        resolve_text(one, values).lower() for one in entry.api_hosts if is_complete(one, values)
     )
 
 
@@ -136,7 +136,7 @@ def resolve_steps(
 ) -> tuple[str, ...]:
     """The administrator's steps, to be read by a person; what has no value yet reads `<name>`."""
     unknown = {one.name: f"<{one.name}>" for one in entry.variables}
-    values = {**unknown, **_values(entry, parameters), "redirect_uri": redirect_uri}
+    values = {**unknown, **checked_values(entry, parameters), "redirect_uri": redirect_uri}
     return tuple(resolve_text(one, values) for one in entry.steps)
 
 
@@ -160,11 +160,13 @@ def names_in(template: str) -> list[str]:
     return _NAME.findall(template)
 
 
-def _complete(template: str, values: Mapping[str, str]) -> bool:
+def is_complete(template: str, values: Mapping[str, str]) -> bool:
+    """Whether each variable of a template has a value."""
     return all(name in values for name in names_in(template))
 
 
-def _values(entry: ProviderEntry, parameters: Mapping[str, str]) -> dict[str, str]:
+def checked_values(entry: ProviderEntry, parameters: Mapping[str, str]) -> dict[str, str]:
+    """The values of all variables, defaults filled in. Raises `InvalidParameterError`."""
     # checked again although it was when it was stored: file, database and entry change separately
     return {
         one.name: _checked(entry, one, value)

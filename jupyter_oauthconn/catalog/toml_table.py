@@ -11,6 +11,14 @@ from jupyter_oauthconn.errors import ConfigurationError
 _T = TypeVar("_T")
 
 
+def _is_plain(value: object) -> bool:
+    if isinstance(value, dict):
+        return all(_is_plain(one) for one in value.values())
+    if isinstance(value, list):
+        return all(_is_plain(one) for one in value)
+    return isinstance(value, str | int | float)  # a day or a time has no place in JSON
+
+
 class Table:
     """One table of a catalog file. `close()` complains about keys that nobody asked for."""
 
@@ -50,6 +58,13 @@ class Table:
         """A table of texts."""
         inner = self.table(key)
         return {name: inner.text(name) for name in inner.names()}
+
+    def values(self, key: str) -> dict[str, object]:
+        """A table of plain values: texts, numbers, flags, and lists and tables of them."""
+        found = self._get(key, dict, "a table") or {}
+        if not _is_plain(found):
+            raise self.fault(key, "may hold texts, numbers, true, false, lists and tables")
+        return dict(found)
 
     def table(self, key: str) -> Table:
         """An inner table; an absent one is empty."""

@@ -12,14 +12,30 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class TokenSource(Protocol):
-    """A connection, as far as a connector knows it."""
+    """A connection, as far as a connector knows it. Thread-safe; cheap while a token is fresh.
+
+    `rejected` is a token that a store refused: it is renewed only if it is still the current one.
+    `resource` (RFC 8707) asks for a token for that one; None: what the sign-in is for.
+    """
 
     @property
     def name(self) -> str: ...
 
-    def token(self, *, rejected_generation: int | None = None) -> AccessToken: ...
+    def token(
+        self,
+        min_validity: float = 60.0,
+        *,
+        rejected: AccessToken | None = None,
+        resource: str | None = None,
+    ) -> AccessToken: ...
 
-    async def atoken(self, *, rejected_generation: int | None = None) -> AccessToken: ...
+    async def atoken(
+        self,
+        min_validity: float = 60.0,
+        *,
+        rejected: AccessToken | None = None,
+        resource: str | None = None,
+    ) -> AccessToken: ...
 
 
 @dataclass(frozen=True, slots=True)

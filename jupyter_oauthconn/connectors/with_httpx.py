@@ -7,9 +7,37 @@ from typing import Any
 
 import httpx2
 
+from jupyter_oauthconn.errors import InvalidParameterError
+
+from .connector import Access, answered, base_address, probe_address
 from .reach import Reach, TokenSource, authorization_header
 
 _UNAUTHORIZED = 401
+
+
+class HttpxConnector:
+    """Kind `httpx`. Options are those of `httpx2.Client`; `asynchronous` gives an `AsyncClient`.
+
+    Where the provider says at which address its data is, that is the client's `base_url`.
+    """
+
+    def open(self, access: Access, **options: Any) -> httpx2.Client | httpx2.AsyncClient:
+        # `async` is a keyword of Python: only `**{"async": True}` can say it
+        asynchronous = options.pop("async", options.pop("asynchronous", False))
+        if "auth" in options:
+            raise InvalidParameterError(
+                f"The client of {access.source.name!r} brings its own auth.",
+                hint="Leave `auth` out, or use httpx2 directly with `conn.headers()`.",
+                parameter="auth",
+            )
+        options.setdefault("base_url", base_address(access))
+        make = async_client if asynchronous else client
+        return make(access.source, access.reach, **options)
+
+    def check(self, handle: httpx2.Client, access: Access) -> str:
+        response = handle.get(probe_address(access))
+        response.raise_for_status()
+        return answered(str(response.request.url), response.status_code)
 
 
 def client(source: TokenSource, reach: Reach, **options: Any) -> httpx2.Client:
@@ -40,7 +68,7 @@ class _BearerAuth(httpx2.Auth):
         header = request.headers["Authorization"] = authorization_header(token)
         response = yield request
         if _rejected(response, request, header):
-            newer = self._source.token(rejected_generation=token.generation)
+            newer = self._source.token(rejected=token)
             if newer.generation != token.generation:
                 response.read()
                 request.headers["Authorization"] = authorization_header(newer)
@@ -56,7 +84,7 @@ class _BearerAuth(httpx2.Auth):
         header = request.headers["Authorization"] = authorization_header(token)
         response = yield request
         if _rejected(response, request, header):
-            newer = await self._source.atoken(rejected_generation=token.generation)
+            newer = await self._source.atoken(rejected=token)
             if newer.generation != token.generation:
                 await response.aread()
                 request.headers["Authorization"] = authorization_header(newer)
@@ -73,3 +101,6 @@ def _rejected(response: httpx2.Response, request: httpx2.Request, header: str) -
         and response.request.headers.get("Authorization") == header
         and isinstance(request.stream, httpx2.ByteStream)
     )
+
+
+CONNECTOR = HttpxConnector()

@@ -8,9 +8,25 @@ import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
+from jupyter_oauthconn.model import AccessToken
+
+from .connector import Access, answered, probe_address
 from .reach import Reach, TokenSource, authorization_header
 
 _UNAUTHORIZED = 401
+_CHECK_SECONDS = 30
+
+
+class SessionConnector:
+    """Kind `session`: a `requests.Session`. It takes no options; set its attributes."""
+
+    def open(self, access: Access) -> requests.Session:
+        return session(access.source, access.reach)
+
+    def check(self, handle: requests.Session, access: Access) -> str:
+        response = handle.get(probe_address(access), timeout=_CHECK_SECONDS)
+        response.raise_for_status()
+        return answered(response.request.url or "", response.status_code)
 
 
 def session(source: TokenSource, reach: Reach) -> requests.Session:
@@ -58,16 +74,16 @@ class _BearerAuth(AuthBase):
                 return response
             if response.status_code != _UNAUTHORIZED or not again:
                 return response
-            return self._once_more(response, token.generation, options)
+            return self._once_more(response, token, options)
 
         request.register_hook("response", once_more)
         return request
 
     def _once_more(
-        self, response: requests.Response, generation: int, options: dict[str, Any]
+        self, response: requests.Response, token: AccessToken, options: dict[str, Any]
     ) -> requests.Response:
-        newer = self._source.token(rejected_generation=generation)
-        if newer.generation == generation:
+        newer = self._source.token(rejected=token)
+        if newer.generation == token.generation:
             return response
         response.content  # noqa: B018 - read to the end, so that its socket can be used again
         response.close()
@@ -80,3 +96,6 @@ class _BearerAuth(AuthBase):
 
     def __repr__(self) -> str:
         return f"<Bearer token of {self._source.name!r}>"
+
+
+CONNECTOR = SessionConnector()

@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from jupyter_oauthconn.catalog import resolve_api_hosts
-from jupyter_oauthconn.connectors import Reach
 from jupyter_oauthconn.connectors.reach import authorization_header
 from jupyter_oauthconn.errors import InvalidParameterError, ReauthorizationRequiredError
 from jupyter_oauthconn.model import AccessToken, Reason, State, Status, scope_set
@@ -21,6 +19,7 @@ from .sign_in import Ask, Patience, in_thread, obtain, stopped_waiting
 if TYPE_CHECKING:
     import httpx2
     import requests
+    import sqlalchemy
 
 
 _WAKE_SECONDS = 0.2
@@ -72,23 +71,27 @@ class Connection:
         min_validity: float | timedelta = 60.0,
         *,
         exact: bool = False,
-        rejected_generation: int | None = None,
+        rejected: AccessToken | None = None,
+        resource: str | None = None,
     ) -> AccessToken:
         """A fresh access token, from memory while that one lasts.
 
         Args:
             min_validity: how much longer it must live, in seconds or as a timedelta; at most
                 20 % of its life is asked for, unless `exact`.
-            rejected_generation: the `generation` of a token that a resource answered with 401.
+            rejected: a token that a resource refused; renewed only if it is still the current one.
+            resource: a token for that one (RFC 8707); None: what the sign-in is for.
 
         Raises:
+            InvalidParameterError: tokens for another `resource` cannot be had.
             InteractionRequiredError: a person must act, and nobody is there.
             ProviderUnavailableError: no valid token is left and the provider does not answer.
         """
-        kept = self._kept(min_validity, exact, rejected_generation)
+        self._refuse_resource(resource)
+        kept = self._kept(min_validity, exact, rejected)
         if kept is not None:
             return kept
-        ask = self._ask(min_validity, exact, rejected_generation)
+        ask = self._ask(min_validity, exact, rejected)
         return self._obtain(ask, Patience())
 
     async def atoken(
@@ -96,13 +99,15 @@ class Connection:
         min_validity: float | timedelta = 60.0,
         *,
         exact: bool = False,
-        rejected_generation: int | None = None,
+        rejected: AccessToken | None = None,
+        resource: str | None = None,
     ) -> AccessToken:
         """`token` for async code: the event loop runs on while a person signs in."""
-        kept = self._kept(min_validity, exact, rejected_generation)
+        self._refuse_resource(resource)
+        kept = self._kept(min_validity, exact, rejected)
         if kept is not None:
             return kept
-        ask = self._ask(min_validity, exact, rejected_generation)
+        ask = self._ask(min_validity, exact, rejected)
         return await self._obtain_in_thread(ask)
 
     def headers(self) -> dict[str, str]:
@@ -113,27 +118,37 @@ class Connection:
         self,
         min_validity: float | timedelta,
         exact: bool,
-        rejected_generation: int | None,
+        rejected: AccessToken | None,
     ) -> AccessToken | None:
         try:
             token = self._place.tokens.fresh(self.name, seconds(min_validity), exact)
         except TypeError:
             return None  # `_ask` says what is wrong with it
         # many threads get a 401 for one token: the first renews it, the others find it here
-        return token if token is None or token.generation != rejected_generation else None
+        if token is None or rejected is None or token.generation != rejected.generation:
+            return token
+        return None
 
     def _ask(
         self,
         min_validity: float | timedelta,
         exact: bool,
-        rejected_generation: int | None,
+        rejected: AccessToken | None,
     ) -> Ask:
         return Ask(
             name=self.name,
             min_validity=duration(min_validity) if min_validity else timedelta(0),
             exact=exact,
-            rejected_generation=rejected_generation,
+            rejected_generation=None if rejected is None else rejected.generation,
         )
+
+    def _refuse_resource(self, resource: str | None) -> None:
+        if resource is not None:
+            raise InvalidParameterError(
+                f"{self.name!r} cannot give tokens for another resource than that of its sign-in.",
+                hint="Make a connection with the scope of that resource, and use its tokens.",
+                parameter="resource",
+            )
 
     def _obtain(self, ask: Ask, patience: Patience) -> AccessToken:
         return obtain(self._place, ask, patience)
@@ -187,11 +202,34 @@ class Connection:
 
     # --- what carries its tokens
 
+    def engine(self, url: str | sqlalchemy.URL | None = None, **options: Any) -> Any:
+        """A SQLAlchemy engine whose new connections always carry a fresh token.
+
+        Args:
+            url: the store's address, without password; None: as the provider's entry says.
+            options: `token` (where the driver wants it, e.g. `"password"`), `asynchronous=True`
+                for an `AsyncEngine`, and those of `sqlalchemy.create_engine`.
+        """
+        return self.handle("engine", **_with_url(url), **options)
+
+    def filesystem(self, **options: Any) -> Any:
+        """An fsspec file system; `options` are those of its library."""
+        return self.handle("filesystem", **options)
+
+    def client(self, **options: Any) -> Any:
+        """The vendor's own client, where the provider's entry names one."""
+        return self.handle("client", **options)
+
+    def credential(self, library: str | None = None, **options: Any) -> Any:
+        """A credential object of a vendor's SDK: `google`, `azure`, … None: as the entry says."""
+        if library is not None:
+            options["library"] = library
+        return self.handle("credential", **options)
+
     def session(self) -> requests.Session:
         """A `requests.Session`: header on each request to this connection's hosts, one retry."""
-        from jupyter_oauthconn.connectors.with_requests import session
-
-        return session(self, self._reach())
+        made: requests.Session = self.handle("session")
+        return made
 
     def httpx(
         self, *, asynchronous: bool = False, **options: Any
@@ -203,36 +241,22 @@ class Connection:
                 is `conn.httpx(**{"async": True})`.
             options: for the client, e.g. `base_url`, `timeout`.
         """
-        from jupyter_oauthconn.connectors.with_httpx import async_client, client
+        made: httpx2.Client | httpx2.AsyncClient = self.handle(
+            "httpx", asynchronous=asynchronous, **options
+        )
+        return made
 
-        if "auth" in options:
-            raise InvalidParameterError(
-                f"The client of {self.name!r} brings its own auth.",
-                hint="Leave `auth` out, or use httpx2 directly with `conn.headers()`.",
-                parameter="auth",
-            )
-        make = async_client if options.pop("async", asynchronous) else client
-        return make(self, self._reach(), **options)
+    def handle(self, kind: str | None = None, /, **options: Any) -> Any:
+        """What `%connect NAME --handle KIND` binds; None: the connection's usual one.
 
-    def handle(self, kind: str) -> object:
-        """What `%connect NAME --handle KIND` binds. Raises `InvalidParameterError`."""
-        if kind not in HANDLES:
-            raise InvalidParameterError(
-                f"There is no handle {kind!r}.",
-                hint=f"There are {', '.join(HANDLES)}; without --handle you get the connection, "
-                "with .token(), .headers(), .session() and .httpx().",
-                parameter="handle",
-            )
-        return self.session() if kind in {"requests", "session"} else self.httpx()
+        Raises:
+            InvalidParameterError: no such kind, or it needs a value that is missing.
+            ConfigurationError: its library is not installed; the hint is the command.
+        """
+        from . import handles
 
-    def _reach(self) -> Reach:
-        broker = self._place.broker
-        connection = broker.connection(self.name)
-        entry = broker.provider(connection.provider)
-        if not entry.api_hosts:
-            return Reach(None)
-        client = broker.client(connection.client)
-        return Reach(resolve_api_hosts(entry, {**client.parameters, **connection.parameters}))
+        kind = kind or handles.default_kind(self._place, self.name)
+        return handles.open_handle(self._place, self, kind, options)
 
     def __repr__(self) -> str:
         return f"Connection({self.name!r})"
@@ -249,8 +273,8 @@ class Connection:
         return (Connection, (self.name,))
 
 
-#: Kinds of handle that `%connect NAME --handle KIND` can bind.
-HANDLES = ("http", "httpx", "requests", "session")
+def _with_url(url: str | sqlalchemy.URL | None) -> dict[str, Any]:
+    return {} if url is None else {"url": url}
 
 
 def _require_scope(name: str, asked: str, granted: str) -> None:

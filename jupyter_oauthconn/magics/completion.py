@@ -14,9 +14,9 @@ from IPython.core.completer import (
 )
 
 from jupyter_oauthconn.catalog import load
+from jupyter_oauthconn.connectors import kinds
 from jupyter_oauthconn.errors import ConfigurationError
 from jupyter_oauthconn.kernel import current
-from jupyter_oauthconn.kernel.connect import HANDLES
 
 from . import clients, connections
 from .arguments import CHOICES, Verb
@@ -47,7 +47,7 @@ def candidates_after(magic: str, before: list[str], token: str) -> list[str]:
     names = current.place().names
     previous = before[-1] if before else ""
     after_option: Mapping[str, Iterable[str]] = {
-        "--handle": HANDLES,
+        "--handle": kinds() if previous == "--handle" else (),
         "--client": names.clients,
         **CHOICES,
     }

@@ -230,11 +230,31 @@ class RefreshRules(TypedDict):
     idle_seconds: float | None
 
 
+class TokenPlacement(TypedDict):
+    placement: str
+    name: str
+    prefix: str
+
+
+class Exchange(TypedDict):
+    kind: str
+    endpoint: str
+    parameters: dict[str, str]
+    lifetime_seconds: float | None
+
+
 class Handle(TypedDict):
     kind: str
     title: str
     requires: list[str]
-    options: dict[str, object]
+    url: str
+    connect_args: dict[str, object]
+    token: TokenPlacement | None
+    session_bound: bool
+    auth_errors: list[str]
+    probe: str
+    options: dict[str, str]
+    exchange: Exchange | None
 
 
 class Provider(TypedDict):

@@ -96,7 +96,7 @@ def test_a_kernel_asks_as_seldom_as_it_can(remote: JupyterServer, server: Practi
         oc.connect("sales")
         assert counted() == ["200 POST connections/sales/token"]
         # refreshing
-        renewed = conn.token(rejected_generation=token.generation)
+        renewed = conn.token(rejected=token)
         assert renewed.generation == token.generation + 1
         assert counted() == ["200 POST connections/sales/token"]
     broker.close()

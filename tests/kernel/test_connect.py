@@ -50,10 +50,10 @@ def test_min_validity_takes_seconds_and_timedelta(broker: FakeBroker) -> None:
 
 def test_a_rejected_token_is_renewed_once_for_all_threads(broker: FakeBroker) -> None:
     conn = oc.connect("sales")
-    rejected = conn.token().generation
-    assert conn.token(rejected_generation=rejected).generation == rejected + 1
+    rejected = conn.token()
+    assert conn.token(rejected=rejected).generation == rejected.generation + 1
     broker.calls.clear()
-    assert conn.token(rejected_generation=rejected).generation == rejected + 1
+    assert conn.token(rejected=rejected).generation == rejected.generation + 1
     assert broker.calls == []
 
 
@@ -207,8 +207,8 @@ def test_handles(broker: FakeBroker) -> None:
     conn = oc.connect("sales")
     assert type(conn.handle("requests")).__name__ == "Session"
     assert type(conn.handle("http")).__name__ == "Client"
-    with pytest.raises(oc.errors.InvalidParameterError, match="'engine'") as caught:
-        conn.handle("engine")
+    with pytest.raises(oc.errors.InvalidParameterError, match="'warp'") as caught:
+        conn.handle("warp")
     assert "httpx" in caught.value.hint
 
 

@@ -179,7 +179,7 @@ def test_the_cell_goes_on_and_asks_three_times(
     assert kernel.told("sent") == []
     kernel.run("current.place().tokens.forget('sales'); conn.token()")
     assert kernel.told("sent") == ["POST token"]
-    kernel.run("sent.clear(); conn.token(rejected_generation=conn.token().generation)")
+    kernel.run("sent.clear(); conn.token(rejected=conn.token())")
     assert kernel.told("sent") == ["POST token"]
 
 
@@ -332,8 +332,8 @@ print(shell.run_line_magic("oauthclient", "list"))
 conn = shell.user_ns["conn"]
 assert conn.headers()["Authorization"].startswith("Bearer ")
 assert oc.connect("sales").token().reveal()
-before = conn.token().generation
-assert conn.token(rejected_generation=before).generation > before
+before = conn.token()
+assert conn.token(rejected=before).generation > before.generation
 print(oc.providers(), oc.events(), oc.ensure("sales", "1h"), oc.revoke("sales"))
 """
 

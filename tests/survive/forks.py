@@ -11,13 +11,16 @@ import os
 import sys
 
 import jupyter_oauthconn as oc
+from jupyter_oauthconn.model import AccessToken, Secret
 
 CHILDREN = 4
 
 
 def token_of(name: str, rejected: int | None = None) -> tuple[int, int]:
     """Process id and generation of the token, asked for there."""
-    return os.getpid(), oc.connect(name).token(rejected_generation=rejected).generation
+    # a token is not pickled: the child makes one that has its number
+    refused = None if rejected is None else AccessToken(value=Secret(""), generation=rejected)
+    return os.getpid(), oc.connect(name).token(rejected=refused).generation
 
 
 def with_fork(name: str, rejected: int | None) -> list[tuple[int, int]]:
@@ -33,11 +36,13 @@ def with_joblib(backend: str, name: str, rejected: int | None) -> list[tuple[int
 
 
 def main(way: str) -> None:
-    parent, first = token_of("sales")
+    parent = os.getpid()
+    token = oc.connect("sales").token()
+    first = token.generation
     before = with_fork("sales", None) if way == "fork" else with_joblib(way, "sales", None)
     during = with_fork("sales", first) if way == "fork" else with_joblib(way, "sales", first)
-    after = oc.connect("sales").token(rejected_generation=first)
-    renewed = oc.connect("sales").token(rejected_generation=after.generation)
+    after = oc.connect("sales").token(rejected=token)
+    renewed = oc.connect("sales").token(rejected=after)
     children = {process for process, _ in (*before, *during)} - {parent}
     print(
         json.dumps(

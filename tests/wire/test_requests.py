@@ -16,12 +16,16 @@ from jupyter_oauthconn import model, wire
 from jupyter_oauthconn.catalog import load
 from jupyter_oauthconn.catalog.bodies import provider_json, read_provider
 from jupyter_oauthconn.catalog.entry import (
+    Exchange,
+    ExchangeKind,
     Handle,
+    Placement,
     ProviderEntry,
     RefreshRules,
     Rotation,
     Scopes,
     TokenAnswerRules,
+    TokenPlacement,
     Variable,
 )
 from jupyter_oauthconn.errors import OAuthConnError
@@ -135,7 +139,24 @@ PROVIDER = ProviderEntry(
     steps=("Add {redirect_uri}.",),
     traps=("Names are case-sensitive.",),
     handles=(
-        Handle(kind="http", title="HTTP", requires=("requests",), options={"base": ["/v1", 2]}),
+        Handle(
+            kind="engine",
+            title="SQL",
+            requires=("acme-sqlalchemy",),
+            url="acme://{host}/sales",
+            connect_args={"tls": True, "ports": [1, 2]},
+            token=TokenPlacement(placement=Placement.PREFIXED, name="logdata", prefix="token="),
+            session_bound=True,
+            auth_errors=("390303",),
+            probe="select 1",
+            options={"library": "acme"},
+            exchange=Exchange(
+                kind=ExchangeKind.TOKEN_EXCHANGE,
+                endpoint="https://{host}/token",
+                parameters={"scope": "all"},
+                lifetime=timedelta(hours=1),
+            ),
+        ),
     ),
 )
 

@@ -1,0 +1,124 @@
+"""Which table of the provider's entry a handle is made of, and with which values."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from jupyter_oauthconn.catalog import (
+    Handle,
+    ProviderEntry,
+    resolve_api_hosts,
+    resolve_handle,
+    resolve_issuer,
+)
+from jupyter_oauthconn.connectors import Access, Reach, TokenSource, connector, kinds
+from jupyter_oauthconn.errors import InvalidParameterError
+from jupyter_oauthconn.model import ClientRegistration, Connection
+
+from ..current import Place
+
+#: Accepted in place of a kind.
+OTHER_SPELLINGS = {"http": "httpx", "requests": "session", "sqlalchemy": "engine"}
+
+#: There for every connection, in this order after what the entry lists.
+EVERYWHERE = ("httpx", "session", "credential")
+
+
+class Definition(NamedTuple):
+    """A connection with what stands behind it."""
+
+    connection: Connection
+    client: ClientRegistration
+    entry: ProviderEntry
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        return {**self.client.parameters, **self.connection.parameters}
+
+
+def definition_of(place: Place, name: str) -> Definition:
+    broker = place.broker
+    connection = broker.connection(name)
+    return Definition(
+        connection, broker.client(connection.client), broker.provider(connection.provider)
+    )
+
+
+def kinds_of(definition: Definition) -> tuple[str, ...]:
+    """The kinds that fit a connection, its usual one first."""
+    usual = definition.connection.connector
+    listed = [spelled(one.kind) for one in definition.entry.handles]
+    first = [spelled(usual)] if usual else []
+    return tuple(dict.fromkeys([*first, *listed, *EVERYWHERE]))
+
+
+def default_kind(place: Place, name: str) -> str:
+    """The kind that the connection names, else the first of the provider's entry."""
+    return kinds_of(definition_of(place, name))[0]
+
+
+def spelled(kind: str) -> str:
+    return OTHER_SPELLINGS.get(kind, kind)
+
+
+def access_of(
+    place: Place, source: TokenSource, kind: str, *, url: str = "", probe: str = ""
+) -> Access:
+    """What the connector of `kind` is given.
+
+    Args:
+        url: where the caller says that the store is; the entry's address is left out then.
+        probe: what a test asks for, in place of the entry's.
+    """
+    found = definition_of(place, source.name)
+    entry, parameters = found.entry, found.parameters
+    handle = _table(entry, kind, url)
+    if probe:
+        handle = replace(handle, probe=probe)
+    if url:
+        handle = replace(handle, url="")
+    status = found.connection.status
+    identity = status.identity if status else None
+    return Access(
+        source=source,
+        reach=Reach(resolve_api_hosts(entry, parameters) if entry.api_hosts else None),
+        handle=resolve_handle(entry, handle, parameters, identity=identity),
+        parameters=parameters,
+        identity=identity,
+        client_id=found.client.client_id,
+        issuer=found.client.issuer or resolve_issuer(entry, parameters),
+    )
+
+
+def open_handle(place: Place, source: TokenSource, kind: str, options: dict[str, Any]) -> Any:
+    """Raises `InvalidParameterError`: no such kind, or a value that it needs is missing."""
+    kind = spelled(kind)
+    if kind not in kinds():
+        raise InvalidParameterError(
+            f"There is no handle {kind!r}.",
+            hint=f"There are {', '.join(kinds())}; without --handle you get the connection, "
+            "with .token(), .headers(), .session() and .httpx().",
+            parameter="handle",
+        )
+    url = options.get("url") or ""
+    return connector(kind).open(access_of(place, source, kind, url=str(url)), **options)
+
+
+def _table(entry: ProviderEntry, kind: str, url: str) -> Handle:
+    """The entry's table for a kind; among several the one whose address is of the same store."""
+    fitting = [one for one in entry.handles if spelled(one.kind) == kind]
+    if not fitting and kind == "dbapi":
+        # the driver below the engine
+        fitting = [one for one in entry.handles if spelled(one.kind) == "engine"]
+    if url:
+        store = _store(url)
+        fitting.sort(key=lambda one: _store(one.url) != store)
+        if fitting and _store(fitting[0].url) != store:
+            return Handle(kind=kind)
+    return replace(fitting[0], kind=kind) if fitting else Handle(kind=kind)
+
+
+def _store(address: str) -> str:
+    """`postgresql` of `postgresql+psycopg://…`."""
+    return address.partition("://")[0].partition("+")[0].lower()
