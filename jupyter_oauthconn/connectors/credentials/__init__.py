@@ -1,0 +1,8 @@
+"""Adapters for the SDKs that take a credential object: the way to every library not listed.
+
+One module for each vendor, imported when it is asked for (2026-11).
+"""
+
+from .credential import CONNECTOR, FreshToken
+
+__all__ = ["CONNECTOR", "FreshToken"]

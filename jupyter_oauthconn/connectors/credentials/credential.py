@@ -1,0 +1,129 @@
+"""Kind `credential`: which adapter, and where what it is made of comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from jupyter_oauthconn.connectors.connector import Access, library
+from jupyter_oauthconn.connectors.exchange import cloud_key, token_source
+from jupyter_oauthconn.connectors.reach import MaskedText, TokenSource
+from jupyter_oauthconn.errors import InvalidParameterError
+
+
+class FreshToken:
+    """A callable for the libraries that take one: `token()` is the string of a fresh token.
+
+    Pickled, it is the way to a token.
+    """
+
+    def __init__(self, source: TokenSource) -> None:
+        self._source = source
+
+    def __call__(self) -> str:
+        return MaskedText(self._source.token().reveal())
+
+    def __repr__(self) -> str:
+        return f"<Fresh token of {self._source.name!r}>"
+
+
+class CredentialConnector:
+    """Options: `library`, else the handle's option of that name, else `callable`; the others are
+    the adapter's own, e.g. `scopes` (Google), `region` (AWS)."""
+
+    def open(self, access: Access, *, library: str | None = None, **options: Any) -> Any:
+        """Raises `InvalidParameterError`: there is no adapter for that library."""
+        wanted = library or access.handle.options.get("library") or "callable"
+        make = _ADAPTERS.get(wanted)
+        if make is None:
+            raise InvalidParameterError(
+                f"There is no credential for {wanted!r}.",
+                hint=f"There are {', '.join(sorted(_ADAPTERS))}; `callable` fits any library that "
+                "takes a function.",
+                parameter="library",
+            )
+        return make(access, **options)
+
+    def check(self, handle: Any, access: Access) -> str:
+        """A token, or for AWS the exchange."""
+        if access.handle.exchange is None:
+            expires_at = access.source.token().expires_at
+            return f"The token service gave a token{_until(expires_at)}."
+        if hasattr(handle, "get_credentials"):
+            key = cloud_key(access).current()
+            return f"STS gave temporary credentials{_until(key.expires_at)}."
+        expires_at = token_source(access).token().expires_at
+        return f"The token was exchanged for another one{_until(expires_at)}."
+
+
+def _until(moment: datetime | None) -> str:
+    return "" if moment is None else f", valid until {moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _google(access: Access, **options: Any) -> Any:
+    library("google.oauth2.credentials", access, requires="google-auth")
+    from .for_google import OAuthConnCredentials
+
+    return OAuthConnCredentials(token_source(access), access.reach, **options)
+
+
+def _azure(access: Access) -> Any:
+    library("azure.core.credentials", access, requires="azure-core")
+    from .for_azure import TokenCredential
+
+    return TokenCredential(token_source(access), bound=_bound(access))
+
+
+def _azure_async(access: Access) -> Any:
+    library("azure.core.credentials", access, requires="azure-core")
+    from .for_azure import AsyncTokenCredential
+
+    return AsyncTokenCredential(token_source(access), bound=_bound(access))
+
+
+def _bound(access: Access) -> bool:
+    return access.handle.options.get("resource_bound") == "yes"
+
+
+def _aws(access: Access, **options: Any) -> Any:
+    library("botocore.session", access, requires="botocore")
+    from .for_aws import session
+
+    return session(cloud_key(access), **options)
+
+
+def _boto3(access: Access, **options: Any) -> Any:
+    boto3 = library("boto3", access, requires="boto3")
+    return boto3.Session(botocore_session=_aws(access, **options))
+
+
+def _aws_async(access: Access, **options: Any) -> Any:
+    library("aiobotocore.session", access, requires="aiobotocore")
+    from .for_aws_async import session
+
+    return session(cloud_key(access), **options)
+
+
+def _databricks(access: Access) -> Any:
+    from .for_databricks import HeaderFactories
+
+    return HeaderFactories(token_source(access), access.reach)
+
+
+def _callable(access: Access) -> FreshToken:
+    return FreshToken(token_source(access))
+
+
+_ADAPTERS: dict[str, Callable[..., Any]] = {
+    "aws": _aws,
+    "aws-async": _aws_async,
+    "azure": _azure,
+    "azure-async": _azure_async,
+    "boto3": _boto3,
+    "callable": _callable,
+    "databricks": _databricks,
+    "google": _google,
+}
+
+CONNECTOR = CredentialConnector()
