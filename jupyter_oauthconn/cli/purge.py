@@ -242,7 +242,7 @@ def _leave(broker: TokenServiceBroker, connection: Connection) -> Revocation:
 
 def _files(home: Path, database: Path) -> Iterator[Path]:
     """Those of ours that are there, the keys last: without them nothing else can be read."""
-    beside = (f"{database.name}{suffix}" for suffix in ("-wal", "-shm", "-journal"))
+    beside = (f"{database.name}{suffix}" for suffix in ("-wal", "-shm", "-journal", "-lock"))
     for path in (
         database,
         *(database.with_name(name) for name in beside),

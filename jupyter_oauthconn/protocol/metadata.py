@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from jupyter_oauthconn.errors import (
@@ -149,7 +150,7 @@ def _validated(
     named = fields.text("issuer")
     if named is None or not issuer_named_by(named, issuer):
         raise ProviderProtocolError(
-            f"The metadata at {issuer} is that of another issuer.",
+            f"The metadata at {issuer} is that of another issuer{_shown(named)}.",
             hint="Write the issuer exactly as its metadata does, including a slash at the end.",
         )
     addresses = {}
@@ -172,6 +173,17 @@ def _validated(
         id_token_signing_alg_values_supported=fields.texts("id_token_signing_alg_values_supported"),
         practice=fields.get("practice") is True,
     )
+
+
+def _shown(issuer: str | None) -> str:
+    """An issuer that the server names, for a person to compare; nothing else gets through."""
+    if issuer is None or not _PLAIN_ADDRESS.fullmatch(issuer):
+        return ""
+    return f": {issuer}"
+
+
+#: Of an address in a sentence: no control character, blank or quote, and not without end.
+_PLAIN_ADDRESS = re.compile(r"https?://[A-Za-z0-9._~:/%\[\]-]{1,200}")
 
 
 def _check(transport: Transport, name: str, address: str, typed: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from uuid import UUID
 
 from jupyter_oauthconn.errors import StorageError
@@ -10,6 +11,11 @@ from jupyter_oauthconn.model import Connection, Event
 from jupyter_oauthconn.storage import Store
 
 _log = logging.getLogger(__name__)
+
+
+def edited(what: str, fields: Iterable[str]) -> str:
+    """The kind of an edit's line, e.g. `client_edited:issuer+scope`: which fields, no values."""
+    return f"{what}_edited:{'+'.join(sorted(fields))}"
 
 
 def record(

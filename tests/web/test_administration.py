@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -38,7 +39,7 @@ DOCUMENT = {"Sec-Fetch-Dest": "document", "Sec-Fetch-Site": "same-origin"}
 PAGES = {
     "": (),
     "register": (),
-    "register/oidc": ("go-on", "back", "register"),
+    "register/oidc": ("go-on", "unchecked", "back", "register"),
     "clients/secretive": ("enable", "disable"),
     "clients/secretive/edit": ("save", "confirm", "back"),
     "clients/secretive/test": ("test", "try"),
@@ -48,7 +49,7 @@ PAGES = {
     "clients/secretive/delete": ("delete",),
     "connections": (),
     "connections/new": ("create",),
-    "connections/budget/sharing": ("share",),
+    "connections/budget/sharing": ("share", "allow"),
     "connections/budget/remove": ("confirm",),
     "sign-ins": (),
     "sign-ins/{grant}": ("confirm",),
@@ -387,6 +388,8 @@ def test_a_fault_of_the_first_step_leads_back_there(
         assert browser.errors.keys() == {wrong}
         assert browser.form_of("go-on").fields["name"] == name
     browser.press("go-on", name="mine", issuer="http://login.example.com")
+    assert browser.errors.keys() == {"issuer"}
+    browser.press("unchecked")
     browser.press("register", client_id="x", credential="public", description="Kept")
     assert "cannot be used: it is not https" in browser.text
     # somebody else takes the name meanwhile
@@ -413,10 +416,119 @@ def test_the_steps_at_the_provider_have_the_values_filled_in(
     assert "--set" not in browser.text
     browser.press("go-on", parameter_account="myorg-acc")
     text = browser.text
-    assert "OAUTH_REDIRECT_URI = 'http://localhost:8888/a%40b/oauthconn/callback/warehouse'" in text
+    # the one of this server comes first, because it is where the administrator is
+    port = urlsplit(str(browser.at.url)).port
+    here = f"http://localhost:{port}/a%40b/oauthconn/callback/warehouse"
+    assert f"OAUTH_REDIRECT_URI = '{here}'" in text
+    assert f"{here} Copy the redirect URI {here} This server: where you are now." in text
+    assert "http://localhost:8888/a%40b/oauthconn/callback/warehouse" in text
     # this provider knows no 127.0.0.1
     assert "127.0.0.1" not in browser.form_of("register").fields["redirect_uris"]
     assert 'rel="noopener noreferrer"' in browser.at.text
+
+
+def test_the_issuer_is_asked_before_anything_is_registered(
+    browser: AdministratorsBrowser, server: PracticeServer
+) -> None:
+    browser.see("register/oidc")
+    browser.press("go-on", name="mine", issuer=f"{server.issuer}/")
+    # which one it names is what there is to compare
+    assert f"another issuer: {server.issuer}." in browser.errors["issuer"]
+    assert "unchecked" in browser.buttons
+    browser.press("go-on", issuer=server.issuer)
+    assert "register" in browser.buttons
+    browser.see("register/oidc")
+    assert "unchecked" not in browser.buttons
+    browser.press("go-on", name="mine", issuer="http://127.0.0.1:1")
+    assert browser.errors.keys() == {"issuer"}
+    # it may be down just now: then the test of step 3 tells again
+    browser.press("unchecked")
+    assert "register" in browser.buttons
+
+
+def test_any_provider_is_called_by_its_host(
+    users: TwoUsers, browser: AdministratorsBrowser, server: PracticeServer
+) -> None:
+    for name, title, shown in (
+        ("one", "", "127.0.0.1"),
+        ("two", "Sales platform", "Sales platform"),
+    ):
+        browser.see("register/oidc")
+        browser.press("go-on", name=name, issuer=server.issuer, title=title)
+        browser.press("register", client_id=CLIENT_ID, credential="public")
+        assert users.admin.broker.client(name).title == shown
+
+
+def test_a_failed_test_leads_to_the_field_and_back(
+    users: TwoUsers, browser: AdministratorsBrowser, server: PracticeServer
+) -> None:
+    register(browser, server.issuer, client_id="mistyped", credential="public")
+    step = str(browser.at.url).partition("?")[2]
+    assert "step=3" in step
+    assert "is registered" in browser.text
+    browser.press("test")
+    # the client is unknown there, and so is each of its redirect URIs
+    assert "Failed 4 things to mend" in browser.text
+    assert "Compare client ID and secret with the provider's page. Edit the client ID" in (
+        browser.text
+    )
+    # what was done before is not said again above what was found
+    assert "is registered" not in browser.text
+    assert "Go on all the same: who may use it" in browser.text
+    [place] = re.findall(r'href="([^"]*/edit[^"]*)#client_id"', browser.at.text)
+    browser.see(unescape(place).partition("/admin/")[2])
+    assert 'aria-current="step"' in browser.at.text
+    assert "<details" not in browser.at.text
+    browser.press("save", client_id=CLIENT_ID)
+    assert browser.heading == "Test mine"
+    assert urlsplit(str(browser.at.url)).path.endswith("/clients/mine/test")
+    assert 'aria-current="step"' in browser.at.text
+    browser.press("test")
+    assert "Nothing failed" in browser.text
+    assert "Go on: who may use it" in browser.text
+    edits = [one.kind for one in history(users) if one.kind.startswith("client_edited")]
+    assert edits == ["client_edited:client_id"]
+
+
+def test_a_wrong_secret_leads_to_a_new_one_and_back(
+    users: TwoUsers, browser: AdministratorsBrowser, server: PracticeServer
+) -> None:
+    users.admin.broker.add_client(confidential(server))
+    browser.see("clients/secretive/test")
+    browser.press("test")
+    assert "Add a client secret" in browser.text
+    [place] = re.findall(r'href="([^"]*/secrets[^"]*)#client_secret"', browser.at.text)
+    browser.see(unescape(place).partition("/admin/")[2])
+    browser.press("add", client_secret=server.provider.confidential_secret.reveal())
+    assert browser.heading == "Test secretive"
+    browser.press("test")
+    assert "The provider accepts the client" in browser.text, browser.text
+
+
+def test_sharing_says_who_cannot_sign_in_and_lets_them(
+    users: TwoUsers, browser: AdministratorsBrowser, server: PracticeServer
+) -> None:
+    users.admin.broker.add_client(
+        ClientDraft(name="mine", provider="practice", client_id=CLIENT_ID, issuer=server.issuer)
+    )
+    browser.see("clients/mine")
+    assert "New connection" in browser.text
+    browser.see("connections/new?client=mine")
+    browser.press("create", name="plans", who="these", groups="analysts, finance")
+    assert browser.heading == "Share plans"
+    assert "%connect plans" in browser.text
+    assert "group analysts, group finance" in browser.text
+    assert "allow" in browser.buttons
+    browser.press("allow")
+    assert "They may use the OAuth client now." in browser.text
+    client = users.admin.broker.client("mine")
+    assert (client.allowed_users, client.allowed_groups) == ((), ("analysts", "finance"))
+    browser.see("connections/plans/sharing")
+    assert "allow" not in browser.buttons
+    browser.press("share", who="everyone", groups="")
+    assert "everyone may see this connection, but not use" in browser.text
+    browser.press("allow")
+    assert users.admin.broker.client("mine").allowed_users == ("*",)
 
 
 def test_a_secret_by_reference_and_its_end(

@@ -311,6 +311,11 @@ def test_the_script_copies_and_searches(windows: Windows) -> None:
     page.get_by_label("Search providers").fill("snow")
     expect(page.get_by_text("1 of 8 providers")).to_be_visible()
     expect(link(page, "Google")).to_be_hidden()
+    page.get_by_label("Search providers").fill("nobody knows it")
+    expect(page.get_by_text("None of that name.")).to_be_visible()
+    expect(page.locator(".providers li:visible")).to_have_count(1)
+    expect(link(page, "Any OpenID Connect or RFC 8414 provider")).to_be_visible()
+    page.get_by_label("Search providers").fill("snow")
     link(page, "Snowflake").click()
     page.get_by_label("Name").fill("warehouse")
     page.get_by_label("Account identifier").fill("myorg-acc")
@@ -319,8 +324,37 @@ def test_the_script_copies_and_searches(windows: Windows) -> None:
     copy.click()
     expect(page.get_by_role("button", name="Copied the redirect URI")).to_have_count(1)
     copied = page.evaluate("navigator.clipboard.readText()")
-    assert copied == "http://localhost:8888/a%40b/oauthconn/callback/warehouse"
+    origin = windows.users.host.url.replace("127.0.0.1", "localhost")
+    assert copied == f"{origin}/a%40b/oauthconn/callback/warehouse"
     expect(page.locator(".todo")).to_contain_text(f"OAUTH_REDIRECT_URI = '{copied}'")
+
+
+def test_fields_that_do_not_apply_are_not_shown(windows: Windows, practice: PracticeServer) -> None:
+    page = windows.admin("register/oidc")
+    page.get_by_label("Name").fill("mine")
+    page.get_by_label("Issuer").fill(practice.issuer)
+    button(page, "Go on").click()
+    secret = page.get_by_label("Client secret", exact=True)
+    kept = page.get_by_label("Where the secret is kept")
+    for chosen, shown in (
+        ("With this client secret", (True, False)),
+        ("With a secret that is kept elsewhere", (False, True)),
+        ("Without one: it is a public client", (False, False)),
+    ):
+        page.get_by_label(chosen).check()
+        expect(secret).to_be_visible(visible=shown[0])
+        expect(kept).to_be_visible(visible=shown[1])
+    # what is wrong is seen, whatever is chosen
+    page.get_by_label("With this client secret").check()
+    secret.fill("typed")
+    page.get_by_label("Without one: it is a public client").check()
+    button(page, "Register the OAuth client").click()
+    expect(secret).to_be_visible()
+    page.goto(f"{windows.users.url}admin/clients/practice/access")
+    page.get_by_label("Everyone").check()
+    expect(page.get_by_label("Users", exact=True)).to_be_hidden()
+    page.get_by_label("These users and groups").check()
+    expect(page.get_by_label("Users", exact=True)).to_be_visible()
 
 
 def test_a_script_of_this_origin_presses_no_button(users: TwoUsers, windows: Windows) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from jupyter_oauthconn.catalog import (
     Catalog,
@@ -79,7 +80,7 @@ class ClientRules:
             secret = secret_at(draft.secret_reference)
         complete = replace(
             draft,
-            title=draft.title or entry.title,
+            title=draft.title or _usual_title(draft, entry),
             parameters=check_parameters(entry, draft.parameters, at="client"),
             auth_method=_auth_method(draft, secret, entry),
             redirect_uris=draft.redirect_uris or self.usual_redirect_uris(draft.name, entry),
@@ -196,6 +197,13 @@ def _no_reference() -> InvalidParameterError:
         hint="Give the secret itself, or from a file or variable of your own.",
         parameter="secret_reference",
     )
+
+
+def _usual_title(draft: ClientDraft, entry: ProviderEntry) -> str:
+    """The entry's; the host where the entry stands for any provider."""
+    address = draft.issuer or draft.endpoints.authorization
+    host = urlsplit(address).hostname if address and entry.stands_for_any else None
+    return host or entry.title
 
 
 def _issuer(draft: ClientDraft, entry: ProviderEntry) -> str | None:

@@ -33,7 +33,7 @@ from jupyter_oauthconn.model import (
 )
 from jupyter_oauthconn.storage import Store
 
-from ..history import record
+from ..history import edited, record
 from ..profile import merged
 from .access import Access, managed_by_file
 from .client_drafts import ClientRules, check_fields
@@ -127,7 +127,7 @@ class Clients:
                 self._store.registry.remove_client_secret(one.id)
         # whatever the provider refused may be mended by this edit
         self._store.grants.resume_client(name)
-        self._record("client_edited", name, actor)
+        self._record(edited("client", changes), name, actor)
         return self._read(name)
 
     def use(self, name: str, actor: Actor) -> ClientUse:

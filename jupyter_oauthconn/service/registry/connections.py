@@ -37,7 +37,7 @@ from jupyter_oauthconn.model import (
 from jupyter_oauthconn.protocol import Transport
 from jupyter_oauthconn.storage import Store
 
-from ..history import record
+from ..history import edited, record
 from ..profile import Profiles, check_scope, merged, requested_scope
 from ..revocation import revoke_at_provider
 from ..statuses import status_of
@@ -164,7 +164,7 @@ class Connections:
         after = self._store.registry.update_connection(
             actor.owner.id, name, changes, version=version, ends=ends
         )
-        self._record("connection_edited", after, actor)
+        self._record(edited("connection", changes), after, actor)
         return self.seen(actor.owner, name)
 
     def remove(self, name: str, actor: Actor) -> None:

@@ -67,6 +67,23 @@ class Desk:
         more = f"?{urlencode(query)}" if query else ""
         return f"{self.host.mount}admin/{quote(place)}{more}"
 
+    @property
+    def in_wizard(self) -> bool:
+        """Whether the page is a step on the way to a new OAuth client."""
+        return "step" in self.query
+
+    @property
+    def came_from_test(self) -> bool:
+        """Whether a failed test led here, to what it said to mend."""
+        return self.query.get("after") == "test"
+
+    def afterwards(self) -> str:
+        """Where saving leads: back to the test that led here, else to the OAuth client."""
+        if not self.came_from_test:
+            return self.at(f"clients/{self.name}")
+        step = {"step": self.query["step"]} if self.in_wizard else {}
+        return self.at(f"clients/{self.name}/test", **step)
+
     def version(self) -> int:
         """Of what the form was about. Raises `ConfigurationError`."""
         typed = self.form.get("version", "")

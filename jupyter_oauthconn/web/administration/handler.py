@@ -73,7 +73,8 @@ class AdminPageHandler(FormPageHandler):
             "script": f"{below}script.js?{urlencode({'v': rendering.SCRIPT_VERSION})}",
             "script_integrity": rendering.SCRIPT_INTEGRITY,
             "person": self._owner.name if self._owner else None,
-            "done": messages.message(self._code()),
+            # of the address; the answer to a button says itself what came of it
+            "done": messages.message(self._code()) if self.request.method == "GET" else "",
             **page.context,
         }
 

@@ -100,8 +100,8 @@ def managed_by(client: ClientRegistration) -> str:
 
 
 def plain(code: str) -> str:
-    """`client_registered` as people read it."""
-    return code.replace("_", " ")
+    """`client_registered` as people read it; `client_edited:issuer+scope`, too."""
+    return code.replace("_", " ").replace(":", ": ").replace("+", ", ")
 
 
 def outcome(value: Outcome) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from jupyter_oauthconn.catalog import ProviderEntry, resolve_scopes
@@ -83,6 +83,7 @@ class ClientForm:
                 self._field("name", "Name", required=True, example="sales-app",
                             help="What connections refer to. a-z, 0-9, _ and -; it never "
                             "changes."),
+                self._title(),
             ),
         )  # fmt: skip
         if not needs_address(self.entry):
@@ -184,18 +185,21 @@ class ClientForm:
             ),
         )  # fmt: skip
 
-    def described(self) -> Group:
+    def described(self, *, with_title: bool = True) -> Group:
+        description = self._field("description", "Description", help="What it is for, whom to ask.")
         return Group(
             title="For people",
             folded=True,
-            fields=(
-                self._field("title", "Title", help=f"Empty: {self.entry.title}."),
-                self._field("description", "Description", help="What it is for, whom to ask."),
-            ),
+            fields=(self._title(), description) if with_title else (description,),
         )
 
-    def everything(self) -> list[Group]:
-        """For editing."""
+    def _title(self) -> Field:
+        usual = "the host of the issuer" if self.entry.stands_for_any else self.entry.title
+        return self._field("title", "Title", example="Sales platform",
+                           help=f"What people see when they sign in. Empty: {usual}.")  # fmt: skip
+
+    def everything(self, *, all_open: bool = False) -> list[Group]:
+        """For editing; `all_open`: a link leads to one of the fields."""
         first = Group(
             title="Client app",
             fields=(
@@ -205,7 +209,7 @@ class ClientForm:
         )
         asked = self.asked(first.fields[1])
         rest = tuple(one for one in asked.fields if one.name != "auth_method")
-        return [
+        groups = [
             first,
             *self._variables(),
             self._addresses(folded=not needs_address(self.entry)),
@@ -214,6 +218,7 @@ class ClientForm:
             self.coming_back(folded=False),
             self.described(),
         ]
+        return [replace(one, folded=False) for one in groups] if all_open else groups
 
     def _variables(self) -> list[Group]:
         variables = tuple(

@@ -44,7 +44,7 @@ def connection_groups(
         *variables,
         field("scope", "Scope", help="Separated by blanks. Empty: what the OAuth client asks for"
               + (f" ({allowed})." if allowed else ".")),
-        field("login_hint", "Account that is meant",
+        field("login_hint", "Account to sign in with",
               help="Where a person has several accounts at the provider, for example an address."),
         *((field("connector", "How its data is reached", kind="select", options=handles),)
           if len(handles) > 1 else ()),

@@ -11,7 +11,7 @@ from jupyter_oauthconn.errors import (
     OAuthConnError,
     UnknownConnectionError,
 )
-from jupyter_oauthconn.model import Connection
+from jupyter_oauthconn.model import EVERYBODY, Connection
 
 from .. import words
 from ..desk import AdminPage, Answer, Desk, GoTo, Page
@@ -121,7 +121,7 @@ def _create(desk: Desk) -> Answer:
             errors = placed(error, desk.form)
     if errors:
         return _form(desk, client, desk.form, errors)
-    return GoTo(address=desk.at("connections"), done="connection-added")
+    return GoTo(address=desk.at(f"connections/{draft.name}/sharing"), done="connection-added")
 
 
 def _form(desk: Desk, name: str, typed: Mapping[str, str], errors: Mapping[str, str]) -> Page:
@@ -130,7 +130,7 @@ def _form(desk: Desk, name: str, typed: Mapping[str, str], errors: Mapping[str, 
     groups = connection_groups(client, entry, typed, errors)
     return Page(
         template="connection.html",
-        title=f"New connection of {client.name}",
+        title=f"New connection through {client.name}",
         section=SECTION,
         status=HTTPStatus.BAD_REQUEST if errors else HTTPStatus.OK,
         context={"client": client, "groups": groups, "errors": summary(groups, errors)},
@@ -156,7 +156,40 @@ def _share(desk: Desk) -> Answer:
     except ConflictError as error:
         told = f"{error.message} Stored now: seen by {_seen_by(_own(desk))}. {error.hint}"
         return _sharing_form(desk, _own(desk), desk.form, {"": told}, status=HTTPStatus.CONFLICT)
-    return GoTo(address=desk.at("connections"), done="shared")
+    address = f"connections/{one.name}/sharing" if _shut_out(desk, one.name) else "connections"
+    return GoTo(address=desk.at(address), done="shared")
+
+
+def _allow(desk: Desk) -> Answer:
+    """Whoever sees the connection may use its OAuth client, too; nobody loses anything."""
+    one = _own(desk)
+    client = desk.broker.client(one.client)
+    desk.broker.edit_client(
+        client.name,
+        {
+            "allowed_users": _with(client.allowed_users, one.shared_users),
+            "allowed_groups": _with(client.allowed_groups, one.shared_groups),
+        },
+        version=client.version,
+    )
+    return GoTo(address=desk.at("connections"), done="allowed")
+
+
+def _with(before: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
+    return (EVERYBODY,) if EVERYBODY in more else tuple(dict.fromkeys([*before, *more]))
+
+
+def _shut_out(desk: Desk, name: str) -> str:
+    """Who sees the connection and may not use its OAuth client, in words."""
+    one = desk.broker.connection(name)
+    client = desk.broker.client(one.client)
+    if EVERYBODY in client.allowed_users:
+        return ""
+    return words.people(
+        [user for user in one.shared_users if user not in client.allowed_users],
+        [group for group in one.shared_groups if group not in client.allowed_groups],
+        nobody="",
+    )
 
 
 def _sharing_form(
@@ -173,7 +206,13 @@ def _sharing_form(
         title=f"Share {one.name}",
         section=SECTION,
         status=status if errors else HTTPStatus.OK,
-        context={"connection": one, "groups": [group], "errors": summary([group], errors)},
+        context={
+            "connection": one,
+            "page": f"{desk.host.mount}connect/{one.name}",
+            "shut_out": "" if errors else _shut_out(desk, one.name),
+            "groups": [group],
+            "errors": summary([group], errors),
+        },
     )
 
 
@@ -219,6 +258,7 @@ _ONE = "/connections/(?P<name>[^/]+)"
 PAGES = (
     AdminPage(path="/connections", look=_look),
     AdminPage(path="/connections/new", look=_new, acts={"create": _create}),
-    AdminPage(path=f"{_ONE}/sharing", look=_sharing, acts={"share": _share}),
+    AdminPage(path=f"{_ONE}/sharing", look=_sharing,
+              acts={"share": _share, "allow": _allow}),
     AdminPage(path=f"{_ONE}/remove", look=_ask, acts={"confirm": _remove}),
-)
+)  # fmt: skip

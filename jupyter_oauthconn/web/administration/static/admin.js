@@ -27,5 +27,11 @@ if (search) {
     }
     const left = entries.filter((one) => !one.hidden).length;
     count.textContent = wanted ? `${left} of ${entries.length} providers` : '';
+    if (!left) {
+      for (const one of entries) {
+        one.hidden = !one.classList.contains('any');
+      }
+      count.textContent = 'None of that name. Register it by its issuer:';
+    }
   });
 }

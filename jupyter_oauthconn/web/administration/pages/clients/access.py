@@ -16,7 +16,6 @@ from ...views import summary
 from .facts import ONE
 from .listing import SECTION, management
 from .register import STEPS
-from .testing import in_wizard
 
 
 def _look(desk: Desk) -> Answer:
@@ -66,7 +65,7 @@ def _form(
         context={
             **management(desk),
             "client": client,
-            "steps": STEPS if in_wizard(desk) else (),
+            "steps": STEPS if desk.in_wizard else (),
             "groups": [group],
             "errors": summary([group], errors),
         },

@@ -18,6 +18,7 @@ from ...forms.reading import placed
 from ...views import Group, Table, summary, texts
 from .facts import ONE, use_table
 from .listing import SECTION, management
+from .register import STEPS
 
 
 def _look(desk: Desk) -> Answer:
@@ -35,7 +36,7 @@ def _save(desk: Desk) -> Answer:
     if errors:
         return _form(desk, client, desk.form, errors)
     if not changes:
-        return GoTo(address=desk.at(f"clients/{client.name}"), done="unchanged")
+        return GoTo(address=desk.afterwards(), done="unchanged")
     try:
         return _changed(desk, client, changes)
     except NotAllowedError:
@@ -64,7 +65,7 @@ def _changed(desk: Desk, client: ClientRegistration, changes: Mapping[str, Any])
             },
         )
     desk.broker.edit_client(client.name, changes, version=client.version)
-    return GoTo(address=desk.at(f"clients/{client.name}"), done="saved")
+    return GoTo(address=desk.afterwards(), done="saved")
 
 
 def _back(desk: Desk) -> Answer:
@@ -111,7 +112,9 @@ def _form(
     conflict: bool = False,
 ) -> Page:
     entry = desk.broker.provider(client.provider)
-    groups = ClientForm(entry=entry, typed=typed, errors=errors).everything()
+    groups = ClientForm(entry=entry, typed=typed, errors=errors).everything(
+        all_open=desk.came_from_test
+    )
     wrong = HTTPStatus.CONFLICT if conflict else HTTPStatus.BAD_REQUEST
     return Page(
         template="edit.html",
@@ -120,8 +123,10 @@ def _form(
         status=wrong if errors else HTTPStatus.OK,
         context={
             **management(desk),
+            "steps": STEPS if desk.in_wizard else (),
             "name": client.name,
             "version": client.version if version is None else version,
+            "back": desk.afterwards(),
             "groups": groups,
             "errors": summary(groups, errors),
             "compared": _compared(client, typed, groups) if conflict else None,

@@ -12,7 +12,7 @@ from jupyter_oauthconn.errors import NotAllowedError, OAuthConnError
 from jupyter_oauthconn.model import AuthMethod
 
 from ...desk import AdminPage, Answer, Desk, GoTo, Page
-from ...forms.client_form import PUBLIC, WITH_SECRET, ClientForm
+from ...forms.client_form import PUBLIC, WITH_SECRET, ClientForm, endpoint
 from ...forms.client_values import check_where, read_new
 from ...forms.reading import PARAMETER, placed
 from ...views import Group, summary
@@ -48,6 +48,10 @@ def _go_on(desk: Desk) -> Answer:
     name = desk.form.get("name", "").strip()
     if not errors and name in {one.name for one in desk.broker.clients()}:
         errors = {"name": f"There is an OAuth client {name!r} already. Choose another name."}
+    if not errors and desk.do != "unchecked":
+        errors = _issuer_errors(desk, entry)
+        if errors:
+            return _where(desk, entry, desk.form, errors, unchecked=True)
     if errors:
         return _where(desk, entry, desk.form, errors)
     typed = dict(desk.form)
@@ -59,6 +63,18 @@ def _go_on(desk: Desk) -> Answer:
     public = entry.auth_methods[0] is AuthMethod.NONE
     typed.setdefault("credential", PUBLIC if public else WITH_SECRET)
     return _credentials(desk, entry, typed, {})
+
+
+def _issuer_errors(desk: Desk, entry: ProviderEntry) -> dict[str, str]:
+    """What the issuer's metadata has to say against it, while it can still be mended."""
+    issuer = desk.form.get("issuer", "").strip()
+    if not issuer or not entry.discovery or desk.form.get(endpoint("token"), "").strip():
+        return {}
+    try:
+        desk.service.profiles.metadata(issuer, (issuer,), fresh=True)
+    except OAuthConnError as error:
+        return {"issuer": f"{error.message} {error.hint}"}
+    return {}
 
 
 def _register(desk: Desk) -> Answer:
@@ -85,10 +101,16 @@ def _register(desk: Desk) -> Answer:
 
 
 def _where(
-    desk: Desk, entry: ProviderEntry, typed: Mapping[str, str], errors: Mapping[str, str]
+    desk: Desk,
+    entry: ProviderEntry,
+    typed: Mapping[str, str],
+    errors: Mapping[str, str],
+    *,
+    unchecked: bool = False,
 ) -> Page:
+    """`unchecked`: the issuer has not answered as it should, and may be taken all the same."""
     form = ClientForm(entry=entry, typed=typed, errors=errors)
-    return _step(desk, form, 1, form.where())
+    return _step(desk, form, 1, form.where(), unchecked=unchecked)
 
 
 def _credentials(
@@ -100,12 +122,14 @@ def _credentials(
         form.coming_back(folded=True),
         form.asked(form.authentication(public=False)),
         form.lifetimes(),
-        form.described(),
+        form.described(with_title=False),
     ]
     return _step(desk, form, 2, groups)
 
 
-def _step(desk: Desk, form: ClientForm, number: int, groups: list[Group]) -> Page:
+def _step(
+    desk: Desk, form: ClientForm, number: int, groups: list[Group], *, unchecked: bool = False
+) -> Page:
     entry, typed, errors = form.entry, form.typed, form.errors
     shown = {one.name for group in groups for one in group.fields}
     uris = _lines(typed.get("redirect_uris", ""))
@@ -119,14 +143,23 @@ def _step(desk: Desk, form: ClientForm, number: int, groups: list[Group]) -> Pag
             "steps": STEPS,
             "step": number,
             "entry": entry,
+            "at": _called(entry, typed),
             "todo": _todo(entry, typed, uris) if number > 1 else [],
             "uris": uris,
+            "here": _here(desk, entry, desk.form.get("name", "").strip()),
+            "unchecked": unchecked,
             "groups": groups,
             "errors": summary(groups, errors),
             "kept": {name: value for name, value in typed.items()
                      if name not in shown | _NOT_KEPT},
         },
     )  # fmt: skip
+
+
+def _called(entry: ProviderEntry, typed: Mapping[str, str]) -> str:
+    """The provider's name, as far as it has one."""
+    address = typed.get("issuer") or typed.get(endpoint("authorization")) or ""
+    return (entry.stands_for_any and urlsplit(address).hostname) or entry.title
 
 
 def _todo(entry: ProviderEntry, typed: Mapping[str, str], uris: list[str]) -> list[tuple[str, str]]:
@@ -142,18 +175,22 @@ def _todo(entry: ProviderEntry, typed: Mapping[str, str], uris: list[str]) -> li
 
 
 def _redirect_uris(desk: Desk, entry: ProviderEntry, name: str) -> list[str]:
-    """The usual ones, and the one that leads to where this page is."""
-    found = list(desk.service.client_rules.usual_redirect_uris(name, entry))
+    """The one that leads to where this page is, then the usual ones."""
+    usual = desk.service.client_rules.usual_redirect_uris(name, entry)
+    here = _here(desk, entry, name)
+    first = [here] if here and desk.service.configured.public_url is None else []
+    return list(dict.fromkeys([*first, *usual]))
+
+
+def _here(desk: Desk, entry: ProviderEntry, name: str) -> str:
+    """The redirect URI of this very server; empty where a code would not be safe on its way."""
     parts = urlsplit(f"{desk.origin}{desk.host.mount}callback/{name}")
     if parts.hostname in _LOOPBACK and parts.hostname not in entry.loopback_hosts:
         port = f":{parts.port}" if parts.port else ""
         parts = parts._replace(netloc=f"{entry.loopback_hosts[0]}{port}")
-    here = parts.geturl()
     # over plain http a code could be read on its way, except on this machine
     safe = parts.scheme == "https" or parts.hostname in _LOOPBACK
-    if safe and here not in found and desk.service.configured.public_url is None:
-        found.append(here)
-    return found
+    return parts.geturl() if safe else ""
 
 
 def _lines(text: str) -> list[str]:
@@ -174,6 +211,6 @@ PAGES = (
     AdminPage(
         path="/register/(?P<key>[^/]+)",
         look=_look,
-        acts={"go-on": _go_on, "back": _back, "register": _register},
+        acts={"go-on": _go_on, "unchecked": _go_on, "back": _back, "register": _register},
     ),
 )

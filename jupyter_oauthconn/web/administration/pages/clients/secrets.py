@@ -14,6 +14,7 @@ from ...forms.reading import Reading, placed
 from ...views import Cell, Field, Group, Link, Table, summary
 from .facts import ONE, changeable
 from .listing import SECTION, management
+from .register import STEPS
 
 
 def _look(desk: Desk) -> Answer:
@@ -34,7 +35,7 @@ def _add(desk: Desk) -> Answer:
         raise
     except OAuthConnError as error:
         return _page(desk, desk.form, placed(error, {*desk.form, "client_secret"}))
-    return GoTo(address=desk.at(f"clients/{desk.name}"), done="secret-added")
+    return GoTo(address=desk.afterwards(), done="secret-added")
 
 
 def _page(desk: Desk, typed: Mapping[str, str], errors: Mapping[str, str]) -> Page:
@@ -62,8 +63,10 @@ def _page(desk: Desk, typed: Mapping[str, str], errors: Mapping[str, str]) -> Pa
         status=HTTPStatus.BAD_REQUEST if errors else HTTPStatus.OK,
         context={
             **management(desk),
+            "steps": STEPS if desk.in_wizard else (),
             "client": client,
             "changeable": changeable(client),
+            "back": desk.afterwards(),
             "table": _table(desk, client),
             "groups": [group],
             "errors": summary([group], errors),

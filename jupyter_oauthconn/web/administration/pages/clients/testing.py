@@ -2,21 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from jupyter_oauthconn.errors import InvalidNameError, InvalidParameterError, NotAllowedError
-from jupyter_oauthconn.model import Check, ConnectionDraft, check_name
+from jupyter_oauthconn.model import (
+    AuthMethod,
+    Check,
+    ClientRegistration,
+    ConnectionDraft,
+    Outcome,
+    check_name,
+)
 
 from ... import words
 from ...desk import AdminPage, Answer, Desk, GoTo, Page
-from ...views import Cell, Table
-from .facts import ONE
+from ...views import Cell, Link, Table
+from .facts import ONE, changeable
 from .listing import SECTION, management
 from .register import STEPS
 
+#: Where on these pages a failed check is mended: words of the link, page and field.
+_EDIT_ADDRESSES = ("Edit the addresses", "edit", "issuer")
+_PLACES = {
+    "enabled": ("Switch it on", "", ""),
+    "metadata": _EDIT_ADDRESSES,
+    "provider": _EDIT_ADDRESSES,
+    "token endpoint": _EDIT_ADDRESSES,
+    "client secret": ("Add a client secret", "secrets", "client_secret"),
+    "client authentication": ("Edit the client ID", "edit", "client_id"),
+    "redirect URI": ("Edit the redirect URIs", "edit", "redirect_uris"),
+    "refresh token": ("Edit the scope", "edit", "scope"),
+}
 
-def findings_table(caption: str, findings: Sequence[Check]) -> Table:
-    """One line each: ok, failed or cannot be told, with the next step."""
+
+def findings_table(
+    caption: str,
+    findings: Sequence[Check],
+    links: Callable[[Check], tuple[Link, ...]] = lambda _: (),
+) -> Table:
+    """One line each: ok, failed or cannot be told, with the next step and where to take it."""
     return Table(
         caption=caption,
         columns=("Looked at", "Outcome", "Found", "Next step"),
@@ -25,12 +51,19 @@ def findings_table(caption: str, findings: Sequence[Check]) -> Table:
                 Cell(text=one.check),
                 Cell(text=words.outcome(one.outcome), mood=one.outcome.value),
                 Cell(text=one.detail),
-                Cell(text=one.next_step),
+                Cell(text=_here(one.next_step) if place else one.next_step, links=place),
             ]
             for one in findings
+            for place in [links(one)]
         ],
         empty="Nothing was looked at.",
     )
+
+
+def _here(next_step: str) -> str:
+    """A next step without the command that the link beside it stands for."""
+    spoken = re.sub(r"(, then )?`jupyter oauthconn [^`]*`\.?", "", next_step).strip()
+    return spoken if not spoken or spoken.endswith(".") else f"{spoken}."
 
 
 def _look(desk: Desk) -> Answer:
@@ -42,8 +75,29 @@ def _test(desk: Desk) -> Answer:
     return _page(desk, desk.broker.test_client(desk.name))
 
 
+def _links(desk: Desk, client: ClientRegistration, check: Check) -> tuple[Link, ...]:
+    """To the fields that a failed check is about; saving them leads back to the test."""
+    kind = "redirect URI" if check.check.startswith("redirect URI") else check.check
+    if check.outcome is not Outcome.FAILED or kind not in _PLACES or not changeable(client):
+        return ()
+    places = [_PLACES[kind]]
+    if kind == "client authentication" and client.auth_method is not AuthMethod.NONE:
+        places.append(_PLACES["client secret"])
+    step = {"step": desk.query["step"]} if desk.in_wizard else {}
+    return tuple(
+        Link(
+            text=text,
+            what=f"of {client.name}",
+            href=desk.at(f"clients/{client.name}/{page}".rstrip("/"), after="test", **step)
+            + (f"#{field}" if field else ""),
+        )
+        for text, page, field in places
+    )
+
+
 def _page(desk: Desk, findings: Sequence[Check] | None) -> Page:
     client = desk.broker.client(desk.name)
+    links = partial(_links, desk, client)
     return Page(
         template="test.html",
         title=f"Test {client.name}",
@@ -51,8 +105,9 @@ def _page(desk: Desk, findings: Sequence[Check] | None) -> Page:
         context={
             **management(desk),
             "client": client,
-            "steps": STEPS if in_wizard(desk) else (),
-            "table": findings and findings_table("What was found", findings),
+            "steps": STEPS if desk.in_wizard else (),
+            "table": findings and findings_table("What was found", findings, links),
+            "failed": sum(one.outcome is Outcome.FAILED for one in findings or ()),
         },
     )
 
@@ -85,11 +140,6 @@ def _free_name(desk: Desk, wanted: str) -> str:
     raise NotAllowedError(
         f"There are too many connections named like {wanted!r}.", hint="Create one by hand."
     )
-
-
-def in_wizard(desk: Desk) -> bool:
-    """Whether the page is a step on the way to a new OAuth client."""
-    return "step" in desk.query
 
 
 PAGES = (AdminPage(path=f"{ONE}/test", look=_look, acts={"test": _test, "try": _try}),)
