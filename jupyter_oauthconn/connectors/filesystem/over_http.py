@@ -1,0 +1,132 @@
+"""fsspec's HTTP filesystem with a fresh header on each request.
+
+aiohttp drops the header when a redirect leads to another origin; its own middleware would put it
+back, which is why it is set here, above the redirects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import aiohttp
+from fsspec.implementations.http import HTTPFileSystem
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from jupyter_oauthconn.connectors.reach import Reach, TokenSource, authorization_header
+
+_UNAUTHORIZED = 401
+_HEADER = "Authorization"
+
+
+def filesystem(source: TokenSource, reach: Reach, **options: Any) -> Any:
+    """An `HTTPFileSystem`; its paths are whole addresses."""
+
+    async def get_client(**made_with: Any) -> BearerSession:
+        return BearerSession(source, reach, aiohttp.ClientSession(**made_with))
+
+    return HTTPFileSystem(get_client=get_client, skip_instance_cache=True, **options)
+
+
+class BearerSession:
+    """An `aiohttp.ClientSession` as fsspec uses one, whose requests carry the token."""
+
+    def __init__(self, source: TokenSource, reach: Reach, session: aiohttp.ClientSession) -> None:
+        self._source = source
+        self._reach = reach
+        self._session = session
+
+    def request(self, method: str, url: Any, **options: Any) -> _Asked:
+        return _Asked(self, method, url, options)
+
+    def get(self, url: Any, **options: Any) -> _Asked:
+        return _Asked(self, "GET", url, options)
+
+    def head(self, url: Any, **options: Any) -> _Asked:
+        # aiohttp's own default
+        return _Asked(self, "HEAD", url, {"allow_redirects": False, **options})
+
+    def post(self, url: Any, **options: Any) -> _Asked:
+        return _Asked(self, "POST", url, options)
+
+    def put(self, url: Any, **options: Any) -> _Asked:
+        return _Asked(self, "PUT", url, options)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+    def __repr__(self) -> str:
+        return f"<HTTP session of {self._source.name!r}>"
+
+    async def ask(self, method: str, url: Any, options: dict[str, Any]) -> aiohttp.ClientResponse:
+        if not self._reach.covers(str(url)):
+            return await self._send(method, url, options, None)
+        token = await self._source.atoken()
+        header = authorization_header(token)
+        response = await self._send(method, url, options, header)
+        body = options.get("data")
+        if (
+            response.status != _UNAUTHORIZED
+            # a redirect may have led elsewhere, and a stream cannot be sent twice
+            or response.url.origin() != response.real_url.origin()
+            or any(one.url.origin() != response.url.origin() for one in response.history)
+            or not (body is None or isinstance(body, str | bytes))
+        ):
+            return response
+        newer = await self._source.atoken(rejected=token)
+        if newer.generation == token.generation:
+            return response
+        response.release()
+        return await self._send(method, url, options, authorization_header(newer))
+
+    async def _send(
+        self, method: str, url: Any, options: dict[str, Any], header: str | None
+    ) -> aiohttp.ClientResponse:
+        headers = CIMultiDict(options.get("headers") or {})
+        headers.pop(_HEADER, None)
+        if header is not None:
+            headers[_HEADER] = header
+        try:
+            response = await self._session.request(method, url, **{**options, "headers": headers})
+        except aiohttp.ClientError as error:
+            failure = error
+        else:
+            for one in (response, *response.history):
+                _mask(one)
+            return response
+        # the frames below hold the header in clear
+        failure.__context__ = failure.__cause__ = None
+        del headers, header
+        raise failure.with_traceback(None)
+
+
+def _mask(response: Any) -> None:
+    """aiohttp's errors print and pickle the headers of the request that they are about."""
+    about = response._request_info
+    headers = CIMultiDict(about.headers)
+    if headers.pop(_HEADER, None) is not None:
+        headers[_HEADER] = "********"
+    response._request_info = about._replace(headers=CIMultiDictProxy(headers))
+
+
+class _Asked:
+    """A request that can be awaited or entered, like aiohttp's."""
+
+    def __init__(
+        self, session: BearerSession, method: str, url: Any, options: dict[str, Any]
+    ) -> None:
+        self._session = session
+        self._asked = (method, url, options)
+        self._response: aiohttp.ClientResponse | None = None
+
+    def __await__(self) -> Generator[Any, None, aiohttp.ClientResponse]:
+        return self._session.ask(*self._asked).__await__()
+
+    async def __aenter__(self) -> aiohttp.ClientResponse:
+        self._response = await self
+        return self._response
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._response is not None:
+            self._response.release()
+            await self._response.wait_for_close()

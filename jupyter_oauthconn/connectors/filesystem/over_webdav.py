@@ -1,0 +1,67 @@
+"""webdav4's filesystem. That library is built on httpx, not on httpx2."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import httpx
+from webdav4.client import Client
+from webdav4.fsspec import WebdavFileSystem
+from webdav4.http import Client as HttpClient
+
+from jupyter_oauthconn.connectors.reach import Reach, TokenSource, authorization_header
+
+_UNAUTHORIZED = 401
+_TIMEOUT_SECONDS = 30.0
+
+
+def filesystem(source: TokenSource, reach: Reach, url: str, **options: Any) -> Any:
+    """A `WebdavFileSystem` at `url`; options are those of `httpx.Client`."""
+    options = {"timeout": _TIMEOUT_SECONDS, **options}
+    client = _QuietClient(auth=_BearerAuth(source, reach), base_url=url, **options)
+    return WebdavFileSystem(url, client=Client(url, http_client=client), skip_instance_cache=True)
+
+
+class _BearerAuth(httpx.Auth):
+    """Sets the header on each request; after a 401 once more with a newer token.
+
+    Redirects are followed below this: httpx drops the header on the way to another origin.
+    """
+
+    def __init__(self, source: TokenSource, reach: Reach) -> None:
+        self._source = source
+        self._reach = reach
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        if not self._reach.covers(str(request.url)):
+            yield request
+            return
+        token = self._source.token()
+        header = request.headers["Authorization"] = authorization_header(token)
+        response = yield request
+        if (
+            response.status_code == _UNAUTHORIZED
+            and response.request.headers.get("Authorization") == header
+            and isinstance(request.stream, httpx.ByteStream)
+        ):
+            newer = self._source.token(rejected=token)
+            if newer.generation != token.generation:
+                response.read()
+                request.headers["Authorization"] = authorization_header(newer)
+                yield request
+
+    def __repr__(self) -> str:
+        return f"<Bearer token of {self._source.name!r}>"
+
+
+class _QuietClient(HttpClient):
+    """Raises without the frames below, which hold the request's bytes."""
+
+    def send(self, *args: Any, **options: Any) -> Any:
+        try:
+            return super().send(*args, **options)
+        except httpx.TransportError as error:
+            failure = error
+        failure.__context__ = failure.__cause__ = None
+        raise failure.with_traceback(None)

@@ -1,0 +1,184 @@
+"""A DuckDB connection that reads files over HTTP with the token.
+
+DuckDB keeps a bearer token as a secret of the database and asks nobody for a newer one. So what is
+handed out looks at the token whenever an attribute of the connection is taken (`con.sql`), and
+replaces the secret first if it is time. The exception is a relation that was made before its token
+expired and is read afterwards: `con.renew()`, or making it again, mends that.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
+from zlib import crc32
+
+from jupyter_oauthconn.errors import ConfigurationError, InvalidParameterError
+from jupyter_oauthconn.model import AccessToken
+
+from .connector import Access, base_address, library, probe_address
+from .credentials.guard import require
+from .exchange import token_source
+from .reach import TokenSource
+
+_CREATE = "CREATE OR REPLACE TEMPORARY SECRET {name} (TYPE http, BEARER_TOKEN $token, SCOPE $scope)"
+
+
+class DuckDBConnector:
+    """Options: `address` of the data, if the provider's entry names none; `connection`, an open
+    one to use; else those of `duckdb.connect`."""
+
+    def open(
+        self, access: Access, address: str | None = None, *, connection: Any = None, **options: Any
+    ) -> BearerConnection:
+        """Raises `InvalidParameterError`: nobody says at which host the data is."""
+        duckdb = library("duckdb", access, requires="duckdb")
+        scope = _scope(access, address)
+        made = duckdb.connect(**options) if connection is None else connection
+        _load_httpfs(made, access.source.name)
+        handle = BearerConnection(made, token_source(access), scope)
+        handle.renew()
+        return handle
+
+    def check(self, handle: BearerConnection, access: Access) -> str:
+        """Reads what the probe names."""
+        probe = probe_address(access)
+        row = handle.execute("SELECT sum(size) FROM read_blob(?)", [probe]).fetchone()
+        return f"DuckDB read {row[0]} bytes of {urlsplit(probe).path or '/'}."
+
+
+class BearerConnection:
+    """A `DuckDBPyConnection`, and beside it the care for its secret.
+
+    Its methods are DuckDB's own: a query sees the variables of the cell that it stands in. The
+    secret is the database's and ends with it: other connections to that one use it too.
+    """
+
+    def __init__(self, connection: Any, source: TokenSource, scope: tuple[str, ...]) -> None:
+        self._connection = connection
+        self._source = source
+        self._scope = scope
+        self._kept: AccessToken | None = None
+        self._lock = threading.Lock()
+
+    def renew(self, *, rejected: bool = False) -> None:
+        """Puts a fresh token into the secret, if the one in it is not fresh any more.
+
+        Args:
+            rejected: a server refused the token although it has not expired.
+        """
+        with self._lock:
+            token = self._source.token(rejected=self._kept if rejected else None)
+            if self._kept is None or token.generation != self._kept.generation:
+                _put(self._connection, self._source.name, token, self._scope)
+                self._kept = token
+
+    def cursor(self) -> BearerConnection:
+        """A cursor on the same database: one secret serves both."""
+        self.renew()
+        made = BearerConnection(self._connection.cursor(), self._source, self._scope)
+        made._kept = self._kept
+        return made
+
+    duplicate = cursor
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        self.renew()
+        return getattr(self._connection, name)
+
+    def __enter__(self) -> BearerConnection:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def __repr__(self) -> str:
+        return f"<DuckDB connection with the token of {self._source.name!r}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("A DuckDB connection is not pickled: open one in the other process.")
+
+
+def _scope(access: Access, address: str | None) -> tuple[str, ...]:
+    """The beginnings of addresses that get the token: whole origins, closed by a slash. Without it
+    `https://data.example` would fit `https://data.example.evil.example/` as well."""
+    where = address or base_address(access)
+    if where:
+        parts = urlsplit(require(access.source.name, access.reach, where))
+        return (f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/",)
+    exact = tuple(one for one in access.reach.hosts or () if not one.startswith("*"))
+    if not exact:
+        raise InvalidParameterError(
+            f"Nobody knows at which host the data of {access.source.name!r} is.",
+            hint='Give an address: `conn.handle("duckdb", address="https://…/")`.',
+            parameter="address",
+        )
+    return tuple(f"https://{host}/" for host in exact)
+
+
+def _secret(connection: str, scope: tuple[str, ...]) -> str:
+    """Its name: the same for the same hosts, so that no stale one of another handle is beside it
+    and could be chosen."""
+    return f"oauthconn_{re.sub('[^a-z0-9]', '_', connection)}_{crc32(repr(scope).encode()):08x}"
+
+
+def _put(connection: Any, name: str, token: AccessToken, scope: tuple[str, ...]) -> None:
+    """The token is a parameter: neither the statement nor what DuckDB says about it holds it."""
+    failure = ""
+    try:
+        # a cursor, so that a result that is being read on the connection goes on
+        with connection.cursor() as cursor:
+            cursor.execute(
+                _CREATE.format(name=_secret(name, scope)),
+                {"token": token.reveal(), "scope": list(scope)},
+            )
+    except _errors().Error as error:
+        failure = type(error).__name__
+    if failure:
+        raise ConfigurationError(
+            f"DuckDB does not take the token of {name!r}: {failure}.",
+            hint="A connection that is closed cannot be used again: open another.",
+        )
+
+
+def _load_httpfs(connection: Any, name: str) -> None:
+    """From the wheel where it is installed (no network is asked then), else as DuckDB does it."""
+    failure = ""
+    try:
+        connection.load_extension(_packaged() or "httpfs")
+    except _errors().Error as error:
+        failure = type(error).__name__
+    if not failure:
+        return
+    try:
+        connection.install_extension("httpfs")
+        connection.load_extension("httpfs")
+    except _errors().Error as error:
+        raise ConfigurationError(
+            f"The DuckDB connection of {name!r} needs the extension httpfs: "
+            f"{type(error).__name__}.",
+            hint="`%pip install duckdb-extension-httpfs` in the version of duckdb, where DuckDB's "
+            "own server of extensions is out of reach.",
+        ) from error
+
+
+def _packaged() -> str | None:
+    version = f"v{_errors().__version__}"
+    try:
+        package = import_module("duckdb_extension_httpfs")
+    except ModuleNotFoundError:
+        return None
+    found = Path(package.__file__ or "").parent / "extensions" / version / "httpfs.duckdb_extension"
+    return str(found) if found.is_file() else None
+
+
+def _errors() -> Any:
+    return import_module("duckdb")
+
+
+CONNECTOR = DuckDBConnector()
