@@ -243,13 +243,21 @@ class Visit:
         try:
             pending = sign_ins.use_state(self._owner, parameters, browser=self._browser)
             try:
+                self._check_still_allowed(pending.connection_id)
                 authorization = sign_ins.finish(self._owner, client, pending, parameters)
-            except OAuthConnError:
+            except OAuthConnError as error:
                 # the reason is stored with the sign-in, whose page tells it
+                sign_ins.cancel(self._owner, pending.id, error)
                 authorization = sign_ins.read(self._owner, pending.id)
             return Inside(self._site.outcome(authorization))
         except OAuthConnError as error:
             return Inside(self._site.refused(error.code))
+
+    def _check_still_allowed(self, connection_id: UUID) -> None:
+        """An access list may have changed while the person was at the provider."""
+        connection = self._service.store.registry.connection_of_id(connection_id)
+        if connection is not None:
+            self._service.access.check_use(self._person, connection)
 
     def may_see(self, id: UUID) -> bool:
         """Whether this browser pressed that sign-in's button: it needs no other proof."""

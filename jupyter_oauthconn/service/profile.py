@@ -75,6 +75,11 @@ class Profile:
         return any(same_origin(address, one) for one in self.typed)
 
     @property
+    def called(self) -> str:
+        """The provider's name for people."""
+        return self.client.title if self.entry.stands_for_any else self.entry.title
+
+    @property
     def answer_options(self) -> AnswerOptions:
         rules = self.entry.token_answer
         return AnswerOptions(

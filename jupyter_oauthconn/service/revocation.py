@@ -26,7 +26,7 @@ def revoke_at_provider(
 ) -> Revocation:
     """Revokes the refresh token, or the access token where there is none; never raises for the
     provider's sake, because the local tokens are gone either way."""
-    title = profile.entry.title
+    title = profile.called
     endpoint = profile.endpoints.revocation
     if endpoint is None:
         note = profile.entry.revocation_note or "End it in your account there."

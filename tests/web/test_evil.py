@@ -604,3 +604,20 @@ def test_sec_11_two_clients_of_one_client_app_keep_their_answers_apart(
     assert state(users.admin, "twin") is State.NOT_CONNECTED
     browser.come_back(callback)
     assert browser.heading == "Authenticated"
+
+
+def test_who_lost_access_at_the_provider_gets_no_grant(
+    users: TwoUsers, make_browser: MakeBrowser, server: PracticeServer
+) -> None:
+    browser = make_browser(users.other)
+    callback = browser.begin()
+    users.admin.broker.edit_client("practice", {"allowed_users": ()})
+    asked = token_requests(server)
+    answer = browser.come_back(callback)
+    assert "may not use the OAuth client" in answer.text
+    # the code was not even exchanged
+    assert token_requests(server) == asked
+    users.admin.broker.edit_client("practice", {"allowed_users": ("*",)})
+    assert state(users.other) is State.NOT_CONNECTED
+    # and the sign-in is over: whoever waits for it is told
+    assert pending(users.other) is None

@@ -63,20 +63,20 @@ def _judged(uri: str, status: int, location: str | None, profile: Profile) -> Ch
         if "unauthorized_client" in told.get("error", ()):
             return failed(
                 _PROBE,
-                f"{profile.entry.title} knows {uri}, but does not let this client app use the "
+                f"{profile.called} knows {uri}, but does not let this client app use the "
                 "authorization code flow.",
                 "Allow that flow for the client app at the provider.",
             )
-        return ok(_PROBE, f"{profile.entry.title} accepts {uri}.")
+        return ok(_PROBE, f"{profile.called} accepts {uri}.")
     if status in {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}:
         return failed(
             _PROBE,
-            f"{profile.entry.title} refuses the client ID together with {uri}.",
+            f"{profile.called} refuses the client ID together with {uri}.",
             f"Enter {uri} at the provider, exactly so, and compare the client ID.",
         )
     return unknown(
         _PROBE,
-        f"{profile.entry.title} shows its own page instead of telling whether it accepts {uri}.",
+        f"{profile.called} shows its own page instead of telling whether it accepts {uri}.",
         "A sign-in tells it.",
     )
 

@@ -70,7 +70,7 @@ class DeviceSignIn:
         endpoint = profile.endpoints.device_authorization
         if endpoint is None:
             raise ConfigurationError(
-                f"{profile.entry.title} has no device authorization endpoint that we know.",
+                f"{profile.called} has no device authorization endpoint that we know.",
                 hint="Leave the flow out: then the way is taken that fits here.",
             )
         request = device_request(

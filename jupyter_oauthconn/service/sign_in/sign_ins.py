@@ -121,7 +121,7 @@ class SignIns:
         grant = self._store.grants.read(owner_id, connection.id)
         return StartPage(
             connection=connection.name,
-            provider=profile.entry.title,
+            provider=profile.called,
             host=urlsplit(profile.authorization_endpoint).netloc.rpartition("@")[2],
             client=profile.client.title or profile.client.name,
             client_id=profile.client.client_id,

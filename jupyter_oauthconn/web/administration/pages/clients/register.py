@@ -135,7 +135,9 @@ def _step(
     uris = _lines(typed.get("redirect_uris", ""))
     return Page(
         template="register.html",
-        title=f"Register an OAuth client for {entry.title}",
+        title="Register an OAuth client by its issuer"
+        if entry.stands_for_any
+        else f"Register an OAuth client for {entry.title}",
         section=SECTION,
         status=HTTPStatus.BAD_REQUEST if errors else HTTPStatus.OK,
         context={
