@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 from jupyter_oauthconn.model import AccessToken
 
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+#: Nothing that goes there leaves the machine.
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class TokenSource(Protocol):
@@ -92,7 +93,7 @@ def authorization_header(token: AccessToken) -> MaskedText:
 
 
 def _is_loopback_http(scheme: str, host: str) -> bool:
-    return scheme == "http" and host in _LOOPBACK
+    return scheme == "http" and host in LOOPBACK
 
 
 def _fits(host: str, pattern: str) -> bool:

@@ -98,4 +98,16 @@ class _BearerAuth(AuthBase):
         return f"<Bearer token of {self._source.name!r}>"
 
 
+class SessionAuth(_BearerAuth):
+    """For libraries that set up their own session and ask an object to put the token in: Trino's
+    `Authentication` has these two methods."""
+
+    def set_http_session(self, http_session: requests.Session) -> requests.Session:
+        http_session.auth = self
+        return http_session
+
+    def get_exceptions(self) -> tuple[type[Exception], ...]:
+        return ()
+
+
 CONNECTOR = SessionConnector()

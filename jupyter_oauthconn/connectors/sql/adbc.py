@@ -1,0 +1,132 @@
+"""An ADBC connection (Arrow): its header is renewed while it lives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from jupyter_oauthconn.catalog import Placement, TokenPlacement
+from jupyter_oauthconn.connectors.connector import Access, library
+from jupyter_oauthconn.connectors.exchange import token_source
+from jupyter_oauthconn.errors import InvalidParameterError, NotAllowedError
+from jupyter_oauthconn.model import AccessToken
+
+from .opening import connect_fresh, is_refusal
+from .placements import Living, placed, placement_of
+
+_FLIGHT_SQL = "adbc_driver_flightsql"
+_TLS_SCHEMES = frozenset({"grpc+tls", "grpcs", "https", "flightsql"})
+
+
+class AdbcConnector:
+    """Kind `adbc`: an `adbc_driver_manager.dbapi.Connection`, as pandas and polars take it.
+
+    With the placement `adbc_header` each cursor sends a fresh token; a statement that is refused
+    is executed once more with a renewed one.
+    """
+
+    def open(
+        self,
+        access: Access,
+        *,
+        url: str | None = None,
+        module: str | None = None,
+        token: TokenPlacement | Mapping[str, str] | str | None = None,
+        **options: Any,
+    ) -> Any:
+        """A connection.
+
+        Args:
+            url: of the database, e.g. `grpc+tls://host:443`; None: as the provider's entry says.
+            module: the driver's, e.g. `adbc_driver_snowflake`; None: as the entry says, else
+                Flight SQL's.
+            token: as of an engine; None: as the entry says, else the header.
+            options: of the driver: `db_kwargs`, `conn_kwargs`, `autocommit`.
+
+        Raises:
+            InvalidParameterError: nobody says where the database is.
+            NotAllowedError: the token does not go to that host, or not without TLS.
+            ConfigurationError: the driver is not installed; the hint is the command.
+        """
+        where = placement_of(access.handle, token) or TokenPlacement(
+            placement=Placement.ADBC_HEADER
+        )
+        module = module or access.handle.options.get("module") or _FLIGHT_SQL
+        requires = "" if access.handle.requires else module.replace("_", "-")
+        driver = library(module, access, requires=f"{requires} pyarrow" if requires else "")
+        arguments = {**access.handle.connect_args, **options.pop("db_kwargs", {})}
+        connect = _connector(driver, _checked(access, url, module), options)
+        renews = where.placement is Placement.ADBC_HEADER
+        source = token_source(access)
+        living = Living(source, access.reach)
+
+        def attempt(fresh: AccessToken) -> Any:
+            return connect(placed(where, fresh, ((), arguments), living)[1])
+
+        made, opened_with = connect_fresh(
+            lambda rejected: source.token(rejected=rejected),
+            attempt,
+            lambda error: is_refusal(error, access.handle.auth_errors),
+        )
+        if renews:
+            made.renewed_from(source, opened_with.generation)
+        return made
+
+    def check(self, handle: Any, access: Access) -> str:
+        """Runs the entry's probe, else `select 1`."""
+        probe = access.handle.probe or "select 1"
+        with handle.cursor() as cursor:
+            cursor.execute(probe)
+            row = cursor.fetchone()
+        return f"`{probe}` answered {row[0] if row else row}."
+
+
+def _checked(access: Access, url: str | None, module: str) -> str:
+    """The address, if the token may go there."""
+    address = url or access.handle.url
+    name = access.source.name
+    if not address:
+        if module == _FLIGHT_SQL:
+            raise InvalidParameterError(
+                f"The provider of {name!r} names no address for Arrow Flight SQL.",
+                hint='Give it: conn.handle("adbc", url="grpc+tls://host:443").',
+                parameter="url",
+            )
+        return ""
+    scheme, _, rest = address.partition("://")
+    as_http = "https" if scheme.lower() in _TLS_SCHEMES else "http"
+    if not access.reach.covers(f"{as_http}://{rest}"):
+        raise NotAllowedError(
+            f"The token of {name!r} is not sent to {address}.",
+            hint="It goes to the hosts of the connection's own store, over TLS (grpc+tls://…).",
+        )
+    return address
+
+
+def _connector(
+    driver: Any, address: str, options: Mapping[str, Any]
+) -> Callable[[Mapping[str, str]], Any]:
+    from adbc_driver_manager import AdbcConnection
+
+    from .adbc_connection import RenewedConnection
+
+    of_connection = options.get("conn_kwargs") or {}
+    autocommit = bool(options.get("autocommit", False))
+
+    def connect(arguments: Mapping[str, str]) -> Any:
+        opened: list[Any] = []
+        try:
+            # the driver is C: it takes texts, and no class derived from them
+            plain = {key: str(value) for key, value in arguments.items()}
+            opened.append(driver.connect(address or None, db_kwargs=plain))
+            opened.append(AdbcConnection(opened[0], **of_connection))
+            return RenewedConnection(opened[0], opened[1], of_connection, autocommit=autocommit)
+        except BaseException:
+            for one in reversed(opened):
+                one.close()
+            raise
+
+    return connect
+
+
+CONNECTOR = AdbcConnector()
