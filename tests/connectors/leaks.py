@@ -8,10 +8,17 @@ from typing import Any
 
 
 def shown(*things: Any) -> str:
-    """`repr`, `str`, attributes and pickle of each; a refusal to be pickled counts with its text."""
+    """`repr`, `str`, attributes and pickle of each; a refusal to be pickled counts with its text.
+
+    Of text only how it is represented: it is there to be sent.
+    """
     texts = []
     for thing in things:
-        texts += [repr(thing), str(thing), repr(getattr(thing, "__dict__", ""))]
+        texts += [
+            repr(thing),
+            "" if isinstance(thing, str) else str(thing),
+            repr(getattr(thing, "__dict__", "")),
+        ]
         try:
             texts.append(pickle.dumps(thing).decode("latin-1"))
         except (TypeError, AttributeError, pickle.PicklingError, NotImplementedError) as error:

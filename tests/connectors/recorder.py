@@ -136,11 +136,11 @@ def _handler(made: Recorder) -> type[BaseHTTPRequestHandler]:
             self.rfile.readline()
             return b"".join(parts)
 
-        do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_OPTIONS = do_PROPFIND = _do
-
         def log_message(self, *_: Any) -> None:
             pass
 
+    for method in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PROPFIND"):
+        setattr(Handler, f"do_{method}", Handler._do)
     return Handler
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -176,7 +177,7 @@ def test_no_renewal_before_70_percent_of_its_life(server: Recorder) -> None:
         if len(server.seen) > before:
             moments.append(time.monotonic())
         time.sleep(0.02)
-    passed = [(late - early) / life for early, late in zip(moments, moments[1:], strict=False)]
+    passed = [(late - early) / life for early, late in pairwise(moments)]
     assert len(passed) >= 3
     assert all(0.7 <= one < 1 for one in passed), passed
 

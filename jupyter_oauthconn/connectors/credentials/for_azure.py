@@ -110,8 +110,15 @@ def _azure_token(token: AccessToken) -> AzureToken:
     return AzureToken(MaskedText(token.reveal()), _seconds(token.expires_at))
 
 
+class _MaskedInfo(AccessTokenInfo):
+    """Azure's own prints its token."""
+
+    def __repr__(self) -> str:
+        return f"AccessTokenInfo(token='********', expires_on={self.expires_on})"
+
+
 def _azure_token_info(token: AccessToken) -> AccessTokenInfo:
-    return AccessTokenInfo(
+    return _MaskedInfo(
         MaskedText(token.reveal()),
         _seconds(token.expires_at),
         token_type=token.token_type,
