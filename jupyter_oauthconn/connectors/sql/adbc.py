@@ -12,7 +12,7 @@ from jupyter_oauthconn.errors import InvalidParameterError, NotAllowedError
 from jupyter_oauthconn.model import AccessToken
 
 from .opening import connect_fresh, is_refusal
-from .placements import Living, placed, placement_of
+from .placements import USUAL_NAMES, Living, placed, placement_of
 
 _FLIGHT_SQL = "adbc_driver_flightsql"
 _TLS_SCHEMES = frozenset({"grpc+tls", "grpcs", "https", "flightsql"})
@@ -56,20 +56,21 @@ class AdbcConnector:
         driver = library(module, access, requires=f"{requires} pyarrow" if requires else "")
         arguments = {**access.handle.connect_args, **options.pop("db_kwargs", {})}
         connect = _connector(driver, _checked(access, url, module), options)
-        renews = where.placement is Placement.ADBC_HEADER
         source = token_source(access)
+        if where.placement is Placement.ADBC_HEADER:
+            made = connect(arguments)
+            made.renewed_from(source, where.name or USUAL_NAMES[where.placement])
+            return made
         living = Living(source, access.reach)
 
         def attempt(fresh: AccessToken) -> Any:
             return connect(placed(where, fresh, ((), arguments), living)[1])
 
-        made, opened_with = connect_fresh(
+        made, _ = connect_fresh(
             lambda rejected: source.token(rejected=rejected),
             attempt,
             lambda error: is_refusal(error, access.handle.auth_errors),
         )
-        if renews:
-            made.renewed_from(source, opened_with.generation)
         return made
 
     def check(self, handle: Any, access: Access) -> str:

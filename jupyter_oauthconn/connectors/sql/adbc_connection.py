@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from adbc_driver_manager import dbapi
+from adbc_driver_manager import AdbcConnection, AdbcStatement, dbapi
 
 from jupyter_oauthconn.connectors.reach import TokenSource, authorization_header
 from jupyter_oauthconn.model import AccessToken
 
 from .opening import is_refusal
 
-#: The option of a live Flight SQL connection that replaces the header of its calls.
-_RENEWED = "adbc.flight.sql.rpc.call_header.authorization"
-
 
 class RenewedCursor(dbapi.Cursor):
     """Executes once more what was refused for the token's sake, and only that."""
+
+    _options: Mapping[str, Any] | None = None
 
     def execute(self, operation: bytes | str, parameters: Any = None) -> Any:
         try:
@@ -25,19 +25,42 @@ class RenewedCursor(dbapi.Cursor):
             connection: Any = self._conn
             if not is_refusal(error, ()) or not connection.renew_refused():
                 raise
-        self._last_query = None  # it was not prepared
+        self._begin_anew()
         return super().execute(operation, parameters)
+
+    def _begin_anew(self) -> None:
+        # a statement keeps the headers that its connection had when it was made
+        connection: Any = self._conn
+        self._stmt.close()
+        self._stmt = AdbcStatement(connection._conn)
+        if self._options:
+            self._stmt.set_options(**self._options)
+        self._last_query, self._bind_by_name = None, False
 
 
 class RenewedConnection(dbapi.Connection):
-    """Each cursor sends a fresh token, once `renewed_from` has said where it comes from."""
+    """Each cursor sends a fresh token, once `renewed_from` has said where it comes from.
+
+    The header belongs to this connection, not to the database object below: what is set there
+    goes along with every call for ever, beside the newer one (tried with 1.13).
+    """
 
     _source: TokenSource | None = None
+    _option = ""
     _generation = -1
 
-    def renewed_from(self, source: TokenSource, generation: int) -> None:
-        """From now on; `generation` is that of the token it was opened with."""
-        self._source, self._generation = source, generation
+    def renewed_from(self, source: TokenSource, option: str) -> None:
+        """From now on; `option` is the driver's name for the header of a connection's calls."""
+        self._source, self._option = source, option
+        self._send(source.token())
+
+    def adbc_clone(self) -> Any:
+        made = RenewedConnection(
+            self._db, AdbcConnection(self._db._db, **(self._conn_kwargs or {})), self._conn_kwargs
+        )
+        if self._source is not None:
+            made.renewed_from(self._source, self._option)
+        return made
 
     def renew_refused(self) -> bool:
         """Whether there is another token than the one that was refused, which is sent now."""
@@ -48,18 +71,21 @@ class RenewedConnection(dbapi.Connection):
             token = self._source.token(rejected=token)
         return self._send(token)
 
-    def cursor(self, *, adbc_stmt_kwargs: Any = None) -> Any:
+    def cursor(self, *, adbc_stmt_kwargs: Mapping[str, Any] | None = None) -> Any:
         if self._source is not None:
             self._send(self._source.token())
         made = RenewedCursor(self, adbc_stmt_kwargs, dbapi_backend=self._backend)
+        made._options = adbc_stmt_kwargs
         self._cursors.add(made)
         return made
 
     def _send(self, token: AccessToken) -> bool:
         if token.generation == self._generation:
             return False
+        # a value is added to those that are there: an empty one takes them away
+        self._conn.set_options(**{self._option: ""})
         # plain text: the driver is C, and takes no class derived from it
-        self._conn.set_options(**{_RENEWED: str(authorization_header(token))})
+        self._conn.set_options(**{self._option: str(authorization_header(token))})
         self._generation = token.generation
         return True
 

@@ -26,12 +26,12 @@ _ODBC_SIGN_IN = re.compile(
     re.IGNORECASE,
 )
 #: Names that a driver's argument has unless the entry says otherwise.
-_USUAL = {
+USUAL_NAMES = {
     Placement.PASSWORD: "password",
     Placement.ODBC_TOKEN: "attrs_before",
-    Placement.ADBC_HEADER: "adbc.flight.sql.authorization_header",
+    Placement.ADBC_HEADER: "adbc.flight.sql.rpc.call_header.authorization",
 }
-_NEEDS_NAME = frozenset(Placement) - set(_USUAL) - {Placement.LIBPQ_HOOK}
+_NEEDS_NAME = frozenset(Placement) - set(USUAL_NAMES) - {Placement.LIBPQ_HOOK}
 
 Arguments = tuple[list[Any], dict[str, Any]]
 
@@ -73,7 +73,7 @@ def placed(
     The given ones are not changed. Texts are masked where a frame or a dict shows them.
     """
     positional, named = list(arguments[0]), dict(arguments[1])
-    name = where.name or _USUAL.get(where.placement, "")
+    name = where.name or USUAL_NAMES.get(where.placement, "")
     match where.placement:
         case Placement.CONNECT_ARG | Placement.PASSWORD:
             named[name] = MaskedText(token.reveal())
