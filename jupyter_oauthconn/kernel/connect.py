@@ -210,10 +210,19 @@ class Connection:
             options: `token` (where the driver wants it, e.g. `"password"`), `asynchronous=True`
                 for an `AsyncEngine`, and those of `sqlalchemy.create_engine`.
         """
-        return self.handle("engine", **_with_url(url), **options)
+        if url is not None:
+            options["url"] = url
+        return self.handle("engine", **options)
 
-    def filesystem(self, **options: Any) -> Any:
-        """An fsspec file system; `options` are those of its library."""
+    def filesystem(self, address: str | None = None, **options: Any) -> Any:
+        """An fsspec filesystem.
+
+        Args:
+            address: where the files are, e.g. `webdavs://host/`; None: as the entry says.
+            options: those of its library.
+        """
+        if address is not None:
+            options["address"] = address
         return self.handle("filesystem", **options)
 
     def client(self, **options: Any) -> Any:
@@ -271,10 +280,6 @@ class Connection:
 
     def __reduce__(self) -> tuple[type[Connection], tuple[str]]:
         return (Connection, (self.name,))
-
-
-def _with_url(url: str | sqlalchemy.URL | None) -> dict[str, Any]:
-    return {} if url is None else {"url": url}
 
 
 def _require_scope(name: str, asked: str, granted: str) -> None:

@@ -250,11 +250,12 @@ def _refuse_options(access: Access, options: Mapping[str, Any]) -> None:
 
 def _client_argument(access: Access, address: sa.URL) -> dict[str, Any]:
     """The vendor's client, for a dialect that takes one in place of a token."""
-    library_name = access.handle.options.get("client")
-    if library_name:
-        from jupyter_oauthconn.connectors.vendor_clients import CONNECTOR
+    if access.handle.options.get("client") == "bigquery":
+        from jupyter_oauthconn.connectors.credentials import CONNECTOR as CREDENTIAL
 
-        return {"client": CONNECTOR.open(access, library=library_name)}
+        bigquery = library("google.cloud.bigquery", access)
+        credential = CREDENTIAL.open(access, library="google")
+        return {"client": bigquery.Client(project=address.host, credentials=credential)}
     raise InvalidParameterError(
         f"Nobody says where {address.drivername} wants the token of {access.source.name!r}.",
         hint='Give token="password", or a mapping such as {"placement": "connect_arg", '

@@ -73,7 +73,7 @@ def access_of(
     """
     found = definition_of(place, source.name)
     entry, parameters = found.entry, found.parameters
-    handle = _table(entry, kind, url)
+    handle = _table(found, kind, url)
     if probe:
         handle = replace(handle, probe=probe)
     if url:
@@ -101,22 +101,32 @@ def open_handle(place: Place, source: TokenSource, kind: str, options: dict[str,
             "with .token(), .headers(), .session() and .httpx().",
             parameter="handle",
         )
-    url = options.get("url") or ""
+    url = options.get("url") or options.get("address") or ""
     return connector(kind).open(access_of(place, source, kind, url=str(url)), **options)
 
 
-def _table(entry: ProviderEntry, kind: str, url: str) -> Handle:
-    """The entry's table for a kind; among several the one whose address is of the same store."""
-    fitting = [one for one in entry.handles if spelled(one.kind) == kind]
+def _table(found: Definition, kind: str, url: str) -> Handle:
+    """The entry's table for a kind. Among several, the one that is for the store at the caller's
+    address, else the first whose address has its values."""
+    fitting = [one for one in found.entry.handles if spelled(one.kind) == kind]
     if not fitting and kind == "dbapi":
         # the driver below the engine
-        fitting = [one for one in entry.handles if spelled(one.kind) == "engine"]
+        fitting = [one for one in found.entry.handles if spelled(one.kind) == "engine"]
     if url:
         store = _store(url)
+        fitting = [one for one in fitting if _store(one.url) in {"", store}]
         fitting.sort(key=lambda one: _store(one.url) != store)
-        if fitting and _store(fitting[0].url) != store:
-            return Handle(kind=kind)
+    else:
+        fitting.sort(key=lambda one: not _complete(found, one))
     return replace(fitting[0], kind=kind) if fitting else Handle(kind=kind)
+
+
+def _complete(found: Definition, handle: Handle) -> bool:
+    try:
+        resolve_handle(found.entry, handle, found.parameters)
+    except InvalidParameterError:
+        return False
+    return True
 
 
 def _store(address: str) -> str:
