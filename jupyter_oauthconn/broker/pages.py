@@ -184,8 +184,8 @@ def done_page(connection: str, identity: str | None) -> str:
     who = f" as <strong>{escape(identity)}</strong>" if identity else ""
     return _page(
         "Authenticated",
-        f"<p><strong>{escape(connection)}</strong> is authenticated{who}. What waited for it "
-        "has gone on; you can close this tab.</p>",
+        f"<p><strong>{escape(connection)}</strong> is authenticated{who}. Notebooks can use "
+        "it, and one that waited goes on; you can close this tab.</p>",
         kind="done",
     )
 

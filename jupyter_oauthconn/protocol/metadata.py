@@ -151,7 +151,7 @@ def _validated(
     if named is None or not issuer_named_by(named, issuer):
         raise ProviderProtocolError(
             f"The metadata at {issuer} is that of another issuer{_shown(named)}.",
-            hint="Write the issuer exactly as its metadata does, including a slash at the end.",
+            hint="Write the issuer exactly as its metadata does; a slash at the end counts.",
         )
     addresses = {}
     for name in _ADDRESSES:

@@ -426,7 +426,7 @@ def test_what_proves_that_a_redirect_uri_is_known(
             address = f"http://127.0.0.1:{server.server_port}/{answer}"
             endpoints = Endpoints(authorization=address, token=f"{world.server.issuer}/token")
             draft = ClientDraft(
-                name="odd", provider=entry.key, client_id="x", endpoints=endpoints,
+                name="odd", provider=entry.key, client_id=client.client_id, endpoints=endpoints,
                 loopback_port="any", redirect_uris=client.redirect_uris[:1],
             )  # fmt: skip
             world.broker.add_client(draft)

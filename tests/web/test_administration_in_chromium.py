@@ -142,7 +142,8 @@ def register_with_the_keyboard(
     """From the list of OAuth clients to the one that everyone may use."""
     press(page, link(page, "Register an OAuth client"))
     press(page, link(page, entry))
-    heading(page, f"Register an OAuth client for {entry}")
+    any_provider = entry.startswith("Any ")
+    heading(page, f"Register an OAuth client {'by its issuer' if any_provider else f'for {entry}'}")
     fill(page, "Name", name)
     fill(page, "Issuer", issuer)
     page.keyboard.press("Enter")

@@ -48,7 +48,7 @@ def test_a_waiting_notebook_goes_on(
     assert page.status_code == 200
     assert browser.heading == "Authenticated"
     assert f"<strong>{ANALYST}</strong>" in page.text
-    assert "What waited for it has gone on" in page.text
+    assert "one that waited goes on" in page.text
     ended = users.admin.broker.authorization(waiting.id)
     assert (ended.state, ended.identity) == (AuthorizationState.DONE, ANALYST)
     assert users.admin.broker.access_token("sales").reveal()

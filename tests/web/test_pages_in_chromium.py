@@ -145,7 +145,7 @@ def test_a_waiting_kernel_goes_on(visitor: Visitor) -> None:
     heading(page, "Allow notebook to use your account?")
     page.get_by_role("button", name="Allow").click()
     heading(page, "Authenticated")
-    expect(page.get_by_text("What waited for it has gone on")).to_be_visible()
+    expect(page.get_by_text("one that waited goes on")).to_be_visible()
     assert urlsplit(page.url).query.startswith("outcome=")
     assert visitor.token() == 200
     # Jupyter compares it: with `no-referrer` it would be "null", and nobody could press

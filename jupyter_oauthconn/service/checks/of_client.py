@@ -21,6 +21,7 @@ from jupyter_oauthconn.model import (
     ClientRegistration,
     Connection,
     Grant,
+    Outcome,
     Secret,
 )
 from jupyter_oauthconn.protocol import Transport, code_request, validate_token_answer
@@ -64,8 +65,13 @@ class ClientChecks:
         yield _metadata(profile)
         yield _pkce(profile)
         yield from _secrets(client, self._store.now())
-        yield from self._authentication(client, profile)
-        yield from self._redirects.findings(profile)
+        authentication = list(self._authentication(client, profile))
+        yield from authentication
+        if any(one.outcome is Outcome.FAILED for one in authentication):
+            # the provider refuses whatever comes with a client ID that it does not accept
+            yield unknown("redirect URI", "It is not told while the client is refused.")
+        else:
+            yield from self._redirects.findings(profile)
         yield _refresh_token(client, self._store.grants.overview.latest_of_client(client.name))
 
     def _authentication(self, client: ClientRegistration, profile: Profile) -> Iterator[Check]:

@@ -14,7 +14,7 @@ MESSAGES = {
     "client-deleted": "The OAuth client is deleted.",
     "needs-parameters": "A connection of this OAuth client needs more values. Fill them in, then "
     "sign in.",
-    "connection-added": "The connection is created. Say now who else sees it.",
+    "connection-added": "The connection is created. Below is how people reach it, and who does.",
     "allowed": "They may use the OAuth client now.",
     "shared": "Who sees the connection is saved. Everybody signs in for themselves.",
     "connection-removed": "The connection is removed, and its sign-ins with it.",

@@ -179,7 +179,7 @@ class ClientForm:
             fields=(
                 self._field("redirect_uris", "Redirect URIs", kind="area",
                             help="One a line, exactly as they are registered at the provider."),
-                self._field("loopback_any", "Any port of this machine", kind="check",
+                self._field("loopback_any", "Any port of a person's own machine", kind="check",
                             help="For native client apps, whose provider accepts any port on "
                             "localhost (RFC 8252)."),
             ),

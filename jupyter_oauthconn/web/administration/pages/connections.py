@@ -203,12 +203,12 @@ def _sharing_form(
     group: Group = people_fields(typed, errors, title="Who sees it", nobody=_NOBODY)
     return Page(
         template="sharing.html",
-        title=f"Share {one.name}",
+        title=f"Who sees {one.name}?",
         section=SECTION,
         status=status if errors else HTTPStatus.OK,
         context={
             "connection": one,
-            "page": f"{desk.host.mount}connect/{one.name}",
+            "page": f"{desk.origin}{desk.host.mount}connect/{one.name}",
             "shut_out": "" if errors else _shut_out(desk, one.name),
             "groups": [group],
             "errors": summary([group], errors),

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from jupyter_oauthconn.catalog import ProviderEntry, resolve_steps
-from jupyter_oauthconn.errors import NotAllowedError, OAuthConnError
+from jupyter_oauthconn.errors import NotAllowedError, OAuthConnError, ProviderUnavailableError
 from jupyter_oauthconn.model import AuthMethod
 
 from ...desk import AdminPage, Answer, Desk, GoTo, Page
@@ -48,12 +48,11 @@ def _go_on(desk: Desk) -> Answer:
     name = desk.form.get("name", "").strip()
     if not errors and name in {one.name for one in desk.broker.clients()}:
         errors = {"name": f"There is an OAuth client {name!r} already. Choose another name."}
+    unchecked = False
     if not errors and desk.do != "unchecked":
-        errors = _issuer_errors(desk, entry)
-        if errors:
-            return _where(desk, entry, desk.form, errors, unchecked=True)
+        errors, unchecked = _issuer_errors(desk, entry)
     if errors:
-        return _where(desk, entry, desk.form, errors)
+        return _where(desk, entry, desk.form, errors, unchecked=unchecked)
     typed = dict(desk.form)
     usual = "\n".join(_redirect_uris(desk, entry, name))
     # another name after going back: what nobody changed by hand follows
@@ -65,16 +64,18 @@ def _go_on(desk: Desk) -> Answer:
     return _credentials(desk, entry, typed, {})
 
 
-def _issuer_errors(desk: Desk, entry: ProviderEntry) -> dict[str, str]:
-    """What the issuer's metadata has to say against it, while it can still be mended."""
+def _issuer_errors(desk: Desk, entry: ProviderEntry) -> tuple[dict[str, str], bool]:
+    """What the issuer's metadata has to say against it, while it can still be mended; and whether
+    that may pass by itself."""
     issuer = desk.form.get("issuer", "").strip()
     if not issuer or not entry.discovery or desk.form.get(endpoint("token"), "").strip():
-        return {}
+        return {}, False
     try:
         desk.service.profiles.metadata(issuer, (issuer,), fresh=True)
     except OAuthConnError as error:
-        return {"issuer": f"{error.message} {error.hint}"}
-    return {}
+        told = f"{error.message} {error.hint}"
+        return {"issuer": told}, isinstance(error, ProviderUnavailableError)
+    return {}, False
 
 
 def _register(desk: Desk) -> Answer:
@@ -177,11 +178,13 @@ def _todo(entry: ProviderEntry, typed: Mapping[str, str], uris: list[str]) -> li
 
 
 def _redirect_uris(desk: Desk, entry: ProviderEntry, name: str) -> list[str]:
-    """The one that leads to where this page is, then the usual ones."""
-    usual = desk.service.client_rules.usual_redirect_uris(name, entry)
+    """The one that leads to where this page is, with the usual ones if it is among them: where
+    people reach this server at another address than usual, the usual ones lead nowhere."""
+    usual = list(desk.service.client_rules.usual_redirect_uris(name, entry))
     here = _here(desk, entry, name)
-    first = [here] if here and desk.service.configured.public_url is None else []
-    return list(dict.fromkeys([*first, *usual]))
+    if not here or desk.service.configured.public_url is not None:
+        return usual
+    return [here, *(one for one in usual if one != here)] if here in usual else [here]
 
 
 def _here(desk: Desk, entry: ProviderEntry, name: str) -> str:

@@ -32,7 +32,7 @@ _PLACES = {
     "token endpoint": _EDIT_ADDRESSES,
     "client secret": ("Add a client secret", "secrets", "client_secret"),
     "client authentication": ("Edit the client ID", "edit", "client_id"),
-    "redirect URI": ("Edit the redirect URIs", "edit", "redirect_uris"),
+    "redirect URI": ("Or edit those stored here", "edit", "redirect_uris"),
     "refresh token": ("Edit the scope", "edit", "scope"),
 }
 
@@ -51,7 +51,7 @@ def findings_table(
                 Cell(text=one.check),
                 Cell(text=words.outcome(one.outcome), mood=one.outcome.value),
                 Cell(text=one.detail),
-                Cell(text=_here(one.next_step) if place else one.next_step, links=place),
+                Cell(text=_here(one) if place else _step_here(one), links=place),
             ]
             for one in findings
             for place in [links(one)]
@@ -60,10 +60,17 @@ def findings_table(
     )
 
 
-def _here(next_step: str) -> str:
+def _here(check: Check) -> str:
     """A next step without the command that the link beside it stands for."""
-    spoken = re.sub(r"(, then )?`jupyter oauthconn [^`]*`\.?", "", next_step).strip()
+    spoken = re.sub(r"(, then )?`jupyter oauthconn [^`]*`\.?", "", check.next_step).strip()
     return spoken if not spoken or spoken.endswith(".") else f"{spoken}."
+
+
+def _step_here(check: Check) -> str:
+    """A next step as it is taken on these pages."""
+    if (check.check, check.outcome) == ("refresh token", Outcome.UNKNOWN):
+        return "Try a sign-in below, then run the test again."
+    return check.next_step
 
 
 def _look(desk: Desk) -> Answer:
