@@ -64,8 +64,12 @@ class FilesystemConnector:
 
     def check(self, handle: Any, access: Access) -> str:
         """Lists the root, or the handle's probe."""
-        where = access.handle.probe or _root(handle, access)
-        found = len(handle.ls(where, detail=False, **({"refresh": True} if _lists(handle) else {})))
+        # else a listing that it kept would be the answer
+        handle.invalidate_cache()
+        # the paths of an HTTP filesystem are whole addresses
+        root = base_address(access) if "https" in handle.protocol else ""
+        where = access.handle.probe or root
+        found = len(handle.ls(where, detail=False))
         return f"{where or '/'} has {found} {'entry' if found == 1 else 'entries'}."
 
 
@@ -73,15 +77,6 @@ def _options_of(access: Access) -> dict[str, Any]:
     """The entry's values that are the library's own."""
     ours = {"library", "region", "resource_bound", "url_from"}
     return {name: one for name, one in access.handle.options.items() if name not in ours and one}
-
-
-def _lists(handle: Any) -> bool:
-    """Whether it keeps listings, so that a check would ask nobody."""
-    return handle.protocol not in {"webdav", ("http", "https")} and hasattr(handle, "dircache")
-
-
-def _root(handle: Any, access: Access) -> str:
-    return base_address(access) if handle.protocol == ("http", "https") else ""
 
 
 def _gcsfs(access: Access, address: str, options: dict[str, Any]) -> Any:

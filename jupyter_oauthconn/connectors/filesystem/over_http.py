@@ -68,7 +68,6 @@ class BearerSession:
         if (
             response.status != _UNAUTHORIZED
             # a redirect may have led elsewhere, and a stream cannot be sent twice
-            or response.url.origin() != response.real_url.origin()
             or any(one.url.origin() != response.url.origin() for one in response.history)
             or not (body is None or isinstance(body, str | bytes))
         ):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Generator
 from typing import Any
 
@@ -20,7 +21,10 @@ def filesystem(source: TokenSource, reach: Reach, url: str, **options: Any) -> A
     """A `WebdavFileSystem` at `url`; options are those of `httpx.Client`."""
     options = {"timeout": _TIMEOUT_SECONDS, **options}
     client = _QuietClient(auth=_BearerAuth(source, reach), base_url=url, **options)
-    return WebdavFileSystem(url, client=Client(url, http_client=client), skip_instance_cache=True)
+    made = WebdavFileSystem(url, client=Client(url, http_client=client), skip_instance_cache=True)
+    # it has no `close`
+    weakref.finalize(made, client.close)
+    return made
 
 
 class _BearerAuth(httpx.Auth):
@@ -56,12 +60,23 @@ class _BearerAuth(httpx.Auth):
 
 
 class _QuietClient(HttpClient):
-    """Raises without the frames below, which hold the request's bytes."""
+    """Raises without the frames below, which hold the request's bytes, and masks the header once
+    it is sent: httpx's errors bring their request along, and are pickled with it."""
 
     def send(self, *args: Any, **options: Any) -> Any:
         try:
-            return super().send(*args, **options)
+            response = super().send(*args, **options)
         except httpx.TransportError as error:
             failure = error
+        else:
+            for one in (response, *response.history):
+                _mask(one.request)
+            return response
         failure.__context__ = failure.__cause__ = None
+        _mask(failure.request)
         raise failure.with_traceback(None)
+
+
+def _mask(request: httpx.Request) -> None:
+    if "Authorization" in request.headers:
+        request.headers["Authorization"] = "********"
