@@ -8,10 +8,14 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from jupyter_oauthconn.connectors.reach import authorization_header
-from jupyter_oauthconn.errors import InvalidParameterError, ReauthorizationRequiredError
-from jupyter_oauthconn.model import AccessToken, Reason, State, Status, scope_set
+from jupyter_oauthconn.errors import (
+    InvalidParameterError,
+    OAuthConnError,
+    ReauthorizationRequiredError,
+)
+from jupyter_oauthconn.model import AccessToken, Check, Reason, State, Status, scope_set
 
-from . import current
+from . import current, views
 from .current import seconds
 from .drafts import duration
 from .sign_in import Ask, Patience, in_thread, obtain, stopped_waiting
@@ -267,8 +271,33 @@ class Connection:
         kind = kind or handles.default_kind(self._place, self.name)
         return handles.open_handle(self._place, self, kind, options)
 
+    def test(
+        self, kind: str | None = None, /, *, probe: str = "", **options: Any
+    ) -> views.Listing[Check]:
+        """Opens a handle, makes a real and cheap call, and says what it saw.
+
+        Args:
+            kind: of the handle; None: the connection's usual one.
+            probe: a statement, an address or a path, in place of the entry's.
+            options: as of `handle`.
+        """
+        from . import handles
+
+        return views.checks(
+            handles.try_handle(self._place, self, kind, probe=probe, options=options)
+        )
+
     def __repr__(self) -> str:
         return f"Connection({self.name!r})"
+
+    def _repr_html_(self) -> str | None:
+        """What it is, as whom, until when, and which handles; None: the service does not say."""
+        from .handles import card_of
+
+        try:
+            return card_of(self._place, self.name)
+        except OAuthConnError:
+            return None
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Connection):

@@ -13,11 +13,12 @@ from jupyter_oauthconn.model import (
     ConnectionDraft,
     Event,
     Flow,
+    Outcome,
     check_name,
 )
 from jupyter_oauthconn.model import Connection as ConnectionRecord
 
-from . import current, drafts, sign_in, views
+from . import current, drafts, handles, sign_in, views
 from .clients import register_client
 from .connect import Connection
 from .sign_in import Patience
@@ -167,8 +168,12 @@ def ensure(name: str, lasts: str | float | timedelta) -> Facts:
 
 
 def test(name: str) -> Listing[Check]:
-    """A real call to the provider for a connection."""
-    return views.checks(current.place().broker.test(name))
+    """A real call to the provider for a connection and, if that has a token, one to its data."""
+    place = current.place()
+    found = list(place.broker.test(name))
+    if all(one.outcome is not Outcome.FAILED for one in found):
+        found += handles.try_handle(place, Connection(name), None)
+    return views.checks(found)
 
 
 def status(name: str) -> Facts:

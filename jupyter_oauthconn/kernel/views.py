@@ -356,7 +356,7 @@ def _html(heads: list[str], rows: list[list[str]]) -> str:
     return f"<table>{head}<tbody>{body}</tbody></table>"
 
 
-def _marked(text: str) -> str:
+def marked(text: str) -> str:
     """A next step's commands stand between backticks."""
     parts = escape(text).split("`")
     if len(parts) % 2 == 0:
@@ -365,7 +365,7 @@ def _marked(text: str) -> str:
 
 
 def _row(row: list[str], *, header: bool) -> str:
-    cells = [f"<td>{_marked(one)}</td>" for one in row]
+    cells = [f"<td>{marked(one)}</td>" for one in row]
     if header:
         cells[0] = f'<th scope="row">{escape(row[0])}</th>'
     return f"<tr>{''.join(cells)}</tr>"

@@ -42,13 +42,14 @@ def run(line: str, shell: Any) -> object:
       %connect edit NAME [the same options] [--client CLIENT] [--unshare]
       %connect auth NAME [--again] [--flow auto|callback|loopback|device|paste] [--no-wait]
       %connect status [NAME]                 what it is, and the next step
-      %connect test NAME                     a real call to the provider
+      %connect test NAME                     a real call to the provider and to the data
       %connect ensure NAME --for 6h          refresh now; does it last that long?
       %connect revoke NAME                   revoke at the provider and forget
       %connect rm NAME                       remove the connection
       %connect doctor [NAME]                 what is wrong and how to mend it
 
-    KIND is http, httpx, requests or session. Values with blanks stand in quotation marks.
+    KIND is engine, httpx, session, filesystem and others: Tab lists those that are installed.
+    Without --handle, VAR is the connection. Values with blanks stand in quotation marks.
     Two accounts at one provider are two connections, each with its --login-hint. Sharing is for
     administrators: a definition is shared, and everybody signs in for himself.
     No secret is an argument: IPython keeps input lines.
@@ -91,7 +92,7 @@ def _variable(binding: list[str]) -> str | None:
     if len(binding) != 2 or binding[0] != "as":  # noqa: PLR2004 - "as VAR"
         raise InvalidParameterError(
             f"{PROG} NAME is followed by `as VAR` and --handle KIND only.",
-            hint="For example `%connect sales as conn --handle http`.",
+            hint="For example `%connect sales as conn --handle httpx`.",
         )
     name = binding[1]
     if not name.isidentifier() or keyword.iskeyword(name):
@@ -233,7 +234,8 @@ VERBS = {
     "auth": Verb(_auth_parser(), _auth),
     "status": Verb(_named("status", "What it is, and its next step.", optional=True), _status),
     "test": Verb(
-        _named("test", "A real call to the provider."), lambda found: manage.test(found.name)
+        _named("test", "A real call to the provider and to the data."),
+        lambda found: manage.test(found.name),
     ),
     "ensure": Verb(_ensure_parser(), lambda found: manage.ensure(found.name, found.lasts)),
     "revoke": Verb(

@@ -204,7 +204,7 @@ def test_each_further_question_is_one_request(
     kernel.run(f"{polling}; polling._QUESTION = timedelta(seconds=1)")
     try:
         began = time.monotonic()
-        request = kernel.start("oc.connect('sales')", allow_stdin=True)
+        request = kernel.start("conn = oc.connect('sales')", allow_stdin=True)
         shown = kernel.until(request, "display_data")["content"]
         time.sleep(2.5)
         person(pending_of(server, shown))

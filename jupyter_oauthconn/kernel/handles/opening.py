@@ -45,17 +45,18 @@ def definition_of(place: Place, name: str) -> Definition:
     )
 
 
-def kinds_of(definition: Definition) -> tuple[str, ...]:
+def kinds_of(connection: Connection, entry: ProviderEntry) -> tuple[str, ...]:
     """The kinds that fit a connection, its usual one first."""
-    usual = definition.connection.connector
-    listed = [spelled(one.kind) for one in definition.entry.handles]
+    usual = connection.connector
+    listed = [spelled(one.kind) for one in entry.handles]
     first = [spelled(usual)] if usual else []
     return tuple(dict.fromkeys([*first, *listed, *EVERYWHERE]))
 
 
 def default_kind(place: Place, name: str) -> str:
     """The kind that the connection names, else the first of the provider's entry."""
-    return kinds_of(definition_of(place, name))[0]
+    connection = place.broker.connection(name)
+    return kinds_of(connection, place.broker.provider(connection.provider))[0]
 
 
 def spelled(kind: str) -> str:
