@@ -39,6 +39,8 @@ class Issuer:
         self._key = RSAKey.generate_key(2048, parameters, private=True)
         self._issued: dict[str, dict[str, Any]] = {}
         self._revoked: set[str] = set()
+        #: Each token that a store has asked about, oldest first.
+        self.asked: list[str] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self.port: int = self._server.server_port
@@ -86,6 +88,7 @@ class Issuer:
 
     def introspect(self, token: str) -> dict[str, Any]:
         """The claims with `active`, or `active` alone for a token that is not, or no more, good."""
+        self.asked.append(token)
         claims = self._issued.get(token)
         if claims is None or token in self._revoked or claims["ends"] <= time.time():
             return {"active": False}
@@ -248,6 +251,10 @@ class IssuedTokens:
     def end(self, failure: OAuthConnError | None = None) -> None:
         """The consent is lost: the current token is revoked, and a refresh raises `failure`."""
         self.revoke()
+        self.fail(failure)
+
+    def fail(self, failure: OAuthConnError | None = None) -> None:
+        """From now on there is no token that is not there already."""
         self._failure = failure or ReauthorizationRequiredError(
             "The sign-in behind 'data' is over: the provider has revoked it.",
             hint="`%connect auth data --again`",

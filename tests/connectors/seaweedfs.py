@@ -37,7 +37,7 @@ class SeaweedFs:
         (self.folder / "iam.json").write_text(json.dumps(_roles(issuer.url)))
         (self.folder / "s3.json").write_text(json.dumps(_owner()))
         ports = free_ports(8)
-        self.url = f"http://127.0.0.1:{ports[6]}"
+        self.url = self.sts_url = f"http://127.0.0.1:{ports[6]}"
         self._program = Program(
             [program, "server", *_options(self.folder, ports)],
             log=self.folder / "log",
