@@ -1,0 +1,166 @@
+"""A driver's own connection, opened with a fresh token."""
+
+from __future__ import annotations
+
+import pickle
+import sqlite3
+import sys
+import time
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import gate
+import pytest
+from issuer import IssuedTokens, Issuer
+from leaks import shown, told
+
+from jupyter_oauthconn.catalog import Handle, Placement, TokenPlacement
+from jupyter_oauthconn.connectors import Access, Reach, connector
+from jupyter_oauthconn.errors import (
+    ConfigurationError,
+    InvalidParameterError,
+    NotAllowedError,
+)
+
+URL = "gate://ada@localhost/sales"
+TOKEN = TokenPlacement(placement=Placement.CONNECT_ARG, name="token")
+
+
+@pytest.fixture
+def database(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> gate.Gate:
+    made = gate.opened()
+    made.accepts = lambda named: issuer.accepts(str(named.get("token")), str(named.get("user")))
+    module = ModuleType("gate_driver")
+    module.connect = made.connect  # type: ignore[attr-defined] - a module made here
+    monkeypatch.setitem(sys.modules, "gate_driver", module)
+    return made
+
+
+def open_dbapi(
+    tokens: Any, *, handle: Any = None, reach: Reach | None = None, **options: Any
+) -> Any:
+    table = Handle(kind="dbapi", **{"token": TOKEN, **(handle or {})})
+    access = Access(source=tokens, reach=reach or Reach(None), handle=table)
+    return connector("dbapi").open(access, **options)
+
+
+WAYS: dict[str, dict[str, Any]] = {
+    "url": {"url": URL},
+    "module": {"module": "gate_driver", "user": "ada", "host": "localhost"},
+}
+
+
+@pytest.fixture(params=WAYS)
+def way(request: pytest.FixtureRequest) -> dict[str, Any]:
+    return WAYS[request.param]
+
+
+def test_it_is_the_drivers_own(
+    tokens: IssuedTokens, database: gate.Gate, way: dict[str, Any]
+) -> None:
+    connection = open_dbapi(tokens, **way)
+    assert type(connection) is sqlite3.Connection
+    assert connection.execute("select 1").fetchone() == (1,)
+    assert str(database.calls[0]["token"]) == tokens.token().reveal()
+    connection.close()
+
+
+def test_a_refused_token_is_renewed_and_tried_once_more(
+    tokens: IssuedTokens, database: gate.Gate, way: dict[str, Any]
+) -> None:
+    tokens.token()
+    tokens.spoil(lifetime=-60)
+    open_dbapi(tokens, **way).close()
+    assert (len(database.calls), tokens.forced) == (2, 1)
+
+
+def test_never_twice_and_without_a_trace_of_the_token(
+    tokens: IssuedTokens, database: gate.Gate, way: dict[str, Any]
+) -> None:
+    database.accepts = lambda _: False
+    with pytest.raises(Exception, match="no entry") as caught:
+        open_dbapi(tokens, **way)
+    text = told(caught.value)
+    assert (len(database.calls), tokens.forced) == (2, 1)
+    assert not any(one in text for one in tokens.issued)
+
+
+def test_a_session_that_ends_with_its_token(
+    make_tokens: Callable[..., IssuedTokens], database: gate.Gate, way: dict[str, Any]
+) -> None:
+    tokens = make_tokens(lifetime=0.8)
+    with open_dbapi(tokens, session_bound=True, **way) as connection:
+        connection.cursor().execute("create table here (x int)")
+        connection.commit()
+        assert connection.cursor().execute("select count(*) from here").fetchone() == (0,)
+        time.sleep(0.9)
+        with pytest.raises(sqlite3.OperationalError, match="no such table"):
+            connection.cursor().execute("select * from here")
+        assert len(database.calls) == 2
+        assert repr(connection) == "<Connection to the data of 'data'>"
+        assert not any(one in shown(connection) for one in tokens.issued)
+        with pytest.raises(TypeError, match="is not pickled"):
+            pickle.dumps(connection)
+
+
+def test_pandas_reads_through_it(tokens: IssuedTokens, database: gate.Gate) -> None:
+    import pandas as pd
+
+    connection = open_dbapi(tokens, url=URL)
+    assert pd.read_sql("select 42 as answer", connection)["answer"].to_list() == [42]
+    connection.close()
+
+
+def test_check(tokens: IssuedTokens, database: gate.Gate) -> None:
+    access = Access(
+        source=tokens, reach=Reach(None), handle=Handle(kind="dbapi", probe="select 6 * 7")
+    )
+    connection = open_dbapi(tokens, url=URL)
+    assert connector("dbapi").check(connection, access) == "`select 6 * 7` answered 42."
+    connection.close()
+
+
+def test_only_to_the_hosts_of_the_connection(
+    tokens: IssuedTokens, database: gate.Gate, way: dict[str, Any]
+) -> None:
+    with pytest.raises(NotAllowedError, match="is not sent to localhost"):
+        open_dbapi(tokens, reach=Reach(("db.acme.example",)), **way)
+    assert database.calls == []
+
+
+def test_a_password_to_another_machine_needs_tls(tokens: IssuedTokens, database: gate.Gate) -> None:
+    remote = {"module": "gate_driver", "host": "db.acme.example", "token": "password"}
+    with pytest.raises(NotAllowedError, match="whether gate_driver encrypts"):
+        open_dbapi(tokens, **remote)
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "sentence"),
+    [
+        (
+            {"module": "gate_driver", "token": "adbc_header"},
+            InvalidParameterError,
+            "which argument",
+        ),
+        ({}, InvalidParameterError, "names no database"),
+        ({"module": "no_such_driver"}, ConfigurationError, "not installed here"),
+    ],
+)
+def test_what_makes_no_sense(
+    tokens: IssuedTokens,
+    database: gate.Gate,
+    options: dict[str, Any],
+    kind: type[Exception],
+    sentence: str,
+) -> None:
+    with pytest.raises(kind, match=sentence) as caught:
+        open_dbapi(tokens, **options)
+    assert getattr(caught.value, "hint", "")
+
+
+def test_the_entrys_arguments(tokens: IssuedTokens, database: gate.Gate) -> None:
+    handle = {"options": {"module": "gate_driver"}, "connect_args": {"user": "ada", "role": "A"}}
+    open_dbapi(tokens, handle=handle, role="B").close()
+    token = tokens.token().reveal()
+    assert database.calls == [{"user": "ada", "role": "B", "token": token}]
