@@ -16,6 +16,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -67,6 +68,11 @@ class Recorder:
     def tokens(self) -> list[str | None]:
         """The values of `Authorization` that came, one for each request."""
         return [one.authorization for one in self.seen]
+
+    def trusted_alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Takes away the variables by which `requests` would trust others in its place."""
+        for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+            monkeypatch.delenv(name, raising=False)
 
     def reply(self, seen: Seen) -> Reply:
         self.seen.append(seen)

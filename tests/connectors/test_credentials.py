@@ -290,9 +290,9 @@ def test_aws_needs_an_exchange() -> None:
 def test_databricks_makes_headers_for_each_request() -> None:
     source = CountedTokens()
     factory = opened("databricks", source)()
-    assert factory() == {"Authorization": bearer(1)}
+    assert factory() == {"authorization": bearer(1)}
     source.renew()
-    assert factory() == {"Authorization": bearer(2)}
+    assert factory() == {"authorization": bearer(2)}
     assert MARKER not in shown(factory, factory())
 
 

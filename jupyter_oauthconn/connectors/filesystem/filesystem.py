@@ -80,10 +80,14 @@ def _options_of(access: Access) -> dict[str, Any]:
 
 
 def _gcsfs(access: Access, address: str, options: dict[str, Any]) -> Any:
-    gcsfs = library("gcsfs", access, requires="gcsfs")
+    library("gcsfs", access, requires="gcsfs")
+    given = options.pop("endpoint_url", None)
     # named, so that STORAGE_EMULATOR_HOST does not decide where the token goes
-    endpoint = options.pop("endpoint_url", None) or "https://storage.googleapis.com"
+    endpoint = given or "https://storage.googleapis.com"
     require(access.source.name, access.reach, endpoint)
+    # the package's own asks by gRPC for each bucket's kind; another server than Google's does not
+    # know that, and a minute passes
+    gcsfs = library("gcsfs.core" if given else "gcsfs", access, requires="gcsfs")
     credential = CREDENTIAL.open(access, library="google")
     return gcsfs.GCSFileSystem(
         token=credential, endpoint_url=endpoint, skip_instance_cache=True, **options

@@ -1,0 +1,99 @@
+"""The real Databricks SQL connector against a recorder that speaks as much Thrift as it asks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from counted import MARKER, Connected, CountedTokens, bearer
+from leaks import shown, told
+from recorder import Recorder, Reply, Seen, recorder
+
+from jupyter_oauthconn.connectors.connector import connector
+
+WAREHOUSE = "/sql/1.0/warehouses/x"
+
+
+@pytest.fixture
+def vendor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
+    pytest.importorskip("databricks.sql", reason="`pip install databricks-sql-connector`")
+    with recorder(tls=True) as made:
+        made.trusted_alone(monkeypatch)
+        made.answer = as_warehouse
+        yield made
+
+
+def as_warehouse(seen: Seen) -> Reply:
+    """Opens and closes sessions; everything else fails."""
+    if seen.path != WAREHOUSE:
+        return Reply({}, 404)
+    from databricks.sql.thrift_api.TCLIService import TCLIService, ttypes
+    from thrift.protocol import TBinaryProtocol
+    from thrift.Thrift import TMessageType
+    from thrift.transport import TTransport
+
+    asked = TBinaryProtocol.TBinaryProtocol(TTransport.TMemoryBuffer(seen.body))
+    name, _, number = asked.readMessageBegin()
+    done = ttypes.TStatus(statusCode=ttypes.TStatusCode.SUCCESS_STATUS)
+    if name == "OpenSession":
+        handle = ttypes.TSessionHandle(ttypes.THandleIdentifier(guid=b"g" * 16, secret=b"s" * 16))
+        version = ttypes.TProtocolVersion.SPARK_CLI_SERVICE_PROTOCOL_V6
+        answer = ttypes.TOpenSessionResp(
+            status=done,
+            serverProtocolVersion=version,
+            sessionHandle=handle,
+            initialNamespace=ttypes.TNamespace(),
+        )
+        result: Any = TCLIService.OpenSession_result(success=answer)
+    else:
+        result = TCLIService.CloseSession_result(success=ttypes.TCloseSessionResp(status=done))
+    out = TTransport.TMemoryBuffer()
+    protocol = TBinaryProtocol.TBinaryProtocol(out)
+    protocol.writeMessageBegin(name, TMessageType.REPLY, number)
+    result.write(protocol)
+    protocol.writeMessageEnd()
+    return Reply(out.getvalue(), content_type="application/x-thrift")
+
+
+def connect(vendor: Recorder, credentials: Any) -> Any:
+    from databricks import sql
+
+    return sql.connect(
+        server_hostname="127.0.0.1",
+        _port=vendor.port,
+        _tls_trusted_ca_file=vendor.ca,
+        http_path=WAREHOUSE,
+        credentials_provider=credentials,
+        _retry_stop_after_attempts_count=1,
+        _socket_timeout=5,
+        enable_telemetry=False,
+    )
+
+
+def calls(vendor: Recorder) -> list[str | None]:
+    return [one.authorization for one in vendor.seen if one.path == WAREHOUSE]
+
+
+def test_each_request_of_a_live_connection_gets_a_fresh_token(vendor: Recorder) -> None:
+    access = Connected(CountedTokens(life=0.6)).access(
+        "credential", options={"library": "databricks"}
+    )
+    credentials = connector("credential").open(access)
+    connection = connect(vendor, credentials)
+    assert calls(vendor) == [bearer(1)]
+    time.sleep(0.6)
+    connection.close()
+    assert calls(vendor) == [bearer(1), bearer(2)]
+    assert MARKER not in shown(credentials, connection)
+
+
+def test_a_refusal_shows_no_token(vendor: Recorder) -> None:
+    vendor.refused = {bearer(1)}
+    credentials = connector("credential").open(
+        Connected().access("credential"), library="databricks"
+    )
+    with pytest.raises(Exception, match="Error during request") as caught:
+        connect(vendor, credentials)
+    assert MARKER not in told(caught.value)

@@ -1,0 +1,245 @@
+"""Google's own packages against a recorder: BigQuery, Cloud Storage and Sheets."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from counted import MARKER, Connected, CountedTokens, bearer
+from leaks import shown, told
+from recorder import Recorder, Reply, Seen, recorder
+from requests.adapters import HTTPAdapter
+
+from jupyter_oauthconn.connectors.connector import connector
+from jupyter_oauthconn.errors import NotAllowedError, ReauthorizationRequiredError
+
+REFERENCE = {"projectId": "p", "jobId": "j", "location": "US"}
+SCHEMA = {"fields": [{"name": "a", "type": "INTEGER"}]}
+RESULT = {
+    "jobComplete": True,
+    "jobReference": REFERENCE,
+    "totalRows": "1",
+    "schema": SCHEMA,
+    "rows": [{"f": [{"v": "7"}]}],
+}
+TABLE = {"projectId": "p", "datasetId": "d", "tableId": "t"}
+JOB = {
+    "kind": "bigquery#job",
+    "id": "p:US.j",
+    "jobReference": REFERENCE,
+    "configuration": {"query": {"query": "x", "destinationTable": TABLE}, "jobType": "QUERY"},
+    "status": {"state": "DONE"},
+    "statistics": {"query": {"statementType": "SELECT"}},
+}
+
+
+def as_bigquery(seen: Seen) -> Reply:
+    if "/queries" in seen.path:
+        return Reply({"kind": "bigquery#queryResponse", **RESULT})
+    if "/tables/" in seen.path or seen.path.endswith("/data"):
+        return Reply({"schema": SCHEMA, "totalRows": "1", "rows": RESULT["rows"]})
+    return Reply(JOB)
+
+
+@pytest.fixture
+def vendor() -> Iterator[Recorder]:
+    with recorder() as made:
+        yield made
+
+
+@pytest.fixture
+def other() -> Iterator[Recorder]:
+    with recorder() as made:
+        yield made
+
+
+# --- BigQuery
+
+
+def bigquery(vendor: Recorder, source: CountedTokens) -> Any:
+    package = pytest.importorskip(
+        "google.cloud.bigquery", reason="`pip install google-cloud-bigquery`"
+    )
+    vendor.answer = as_bigquery
+    credentials = connector("credential").open(
+        Connected(source).access("credential"), library="google"
+    )
+    return package.Client(
+        project="p", credentials=credentials, client_options={"api_endpoint": vendor.url}
+    )
+
+
+def test_bigquery_client(vendor: Recorder) -> None:
+    with bigquery(vendor, CountedTokens(life=0.6)) as client:
+        assert [tuple(row) for row in client.query_and_wait("select 7 a")] == [(7,)]
+        assert set(vendor.tokens) == {bearer(1)}
+        time.sleep(0.6)
+        vendor.seen.clear()
+        client.query_and_wait("select 7 a")
+        assert set(vendor.tokens) == {bearer(2)}
+        assert MARKER not in shown(client, client._credentials, client._http)
+
+
+def test_bigquery_client_after_a_401(vendor: Recorder) -> None:
+    source = CountedTokens()
+    with bigquery(vendor, source) as client:
+        vendor.refused = {bearer(1)}
+        assert [tuple(row) for row in client.query_and_wait("select 7 a")] == [(7,)]
+    assert source.forced == 1
+    assert vendor.tokens[:2] == [bearer(1), bearer(2)]
+
+
+def test_bigquery_never_across_a_redirect(vendor: Recorder, other: Recorder) -> None:
+    with bigquery(vendor, CountedTokens()) as client:
+        vendor.answer = lambda seen: Reply("", 307, {"Location": f"{other.url}/steal"})
+        other.answer = as_bigquery
+        client.query_and_wait("select 7 a")
+    assert set(vendor.tokens) == {bearer(1)}
+    assert other.seen
+    assert set(other.tokens) == {None}
+
+
+def test_bigquery_never_to_a_host_that_is_none_of_the_connection(vendor: Recorder) -> None:
+    package = pytest.importorskip(
+        "google.cloud.bigquery", reason="`pip install google-cloud-bigquery`"
+    )
+    access = Connected(hosts=("*.googleapis.com",)).access("credential")
+    credentials = connector("credential").open(access, library="google")
+    options = {"api_endpoint": vendor.url}
+    with (
+        package.Client(project="p", credentials=credentials, client_options=options) as client,
+        pytest.raises(NotAllowedError, match=r"http://127\.0\.0\.1") as caught,
+    ):
+        client.query_and_wait("select 7 a")
+    assert vendor.seen == []
+    assert MARKER not in told(caught.value)
+
+
+def test_bigquery_shows_what_the_service_says(vendor: Recorder) -> None:
+    source = CountedTokens(life=0.5)
+    with bigquery(vendor, source) as client:
+        client.query_and_wait("select 7 a")
+        source.failure = ReauthorizationRequiredError("The sign-in behind 'data' is over.")
+        time.sleep(0.5)
+        with pytest.raises(ReauthorizationRequiredError) as caught:
+            client.query_and_wait("select 7 a")
+    assert MARKER not in told(caught.value)
+
+
+# the wish for another package of Google's, which is not needed
+@pytest.mark.filterwarnings("ignore:Cannot create BigQuery Storage client:UserWarning")
+def test_bigquery_by_sqlalchemy(vendor: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("sqlalchemy_bigquery", reason="`pip install sqlalchemy-bigquery`")
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", vendor.url)
+    vendor.answer = as_bigquery
+    access = Connected(CountedTokens(life=0.6)).access(
+        "engine",
+        url="bigquery://p?user_supplied_client=True",
+        options={"client": "bigquery"},
+        probe="select 7 a",
+    )
+    engine = connector("engine").open(access)
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("select 7 a").fetchall() == [(7,)]
+        assert set(vendor.tokens) == {bearer(1)}
+        time.sleep(0.6)
+        vendor.seen.clear()
+        assert connection.exec_driver_sql("select 7 a").fetchall() == [(7,)]
+        assert set(vendor.tokens) == {bearer(2)}
+    assert connector("engine").check(engine, access) == "`select 7 a` answered 7."
+    engine.dispose()
+
+
+# --- Cloud Storage
+
+
+def as_storage(seen: Seen) -> Reply:
+    if seen.path.endswith("/x.csv"):
+        return Reply(b"a,b\n1,2\n")
+    item = {"name": "x.csv", "bucket": "sales", "size": "8", "id": "1", "generation": "1"}
+    return Reply({"kind": "storage#objects", "items": [item]})
+
+
+def storage(vendor: Recorder, source: CountedTokens) -> Any:
+    pytest.importorskip("gcsfs", reason="`pip install gcsfs`")
+    vendor.answer = as_storage
+    access = Connected(source).access("filesystem", options={"library": "gcsfs", "project": "p"})
+    return connector("filesystem").open(access, endpoint_url=vendor.url, use_listings_cache=False)
+
+
+def test_gcsfs(vendor: Recorder) -> None:
+    files = storage(vendor, CountedTokens(life=0.6))
+    assert files.ls("sales", detail=False) == ["sales/x.csv"]
+    assert files.cat_file("sales/x.csv") == b"a,b\n1,2\n"
+    assert set(vendor.tokens) == {bearer(1)}
+    time.sleep(0.6)
+    vendor.seen.clear()
+    assert files.cat_file("sales/x.csv") == b"a,b\n1,2\n"
+    assert set(vendor.tokens) == {bearer(2)}
+    assert MARKER not in shown(files, files.credentials, files.credentials.credentials)
+
+
+def test_gcsfs_never_across_a_redirect(vendor: Recorder, other: Recorder) -> None:
+    files = storage(vendor, CountedTokens())
+    vendor.answer = lambda seen: Reply("", 307, {"Location": f"{other.url}/steal/x.csv"})
+    other.answer = as_storage
+    files.cat_file("sales/x.csv")
+    assert set(vendor.tokens) == {bearer(1)}
+    assert other.seen
+    assert set(other.tokens) == {None}
+
+
+def test_gcsfs_does_not_let_the_environment_say_where_the_token_goes(
+    vendor: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("gcsfs", reason="`pip install gcsfs`")
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", vendor.url)
+    access = Connected(hosts=("*.googleapis.com",)).access("filesystem")
+    files = connector("filesystem").open(access, "gs://sales")
+    assert files._location == "https://storage.googleapis.com"
+    with pytest.raises(NotAllowedError):
+        connector("filesystem").open(access, "gs://sales", endpoint_url=vendor.url)
+
+
+# --- Sheets
+
+
+class _Detour(HTTPAdapter):
+    """Sends what is meant for Google to the recorder, which gspread cannot be told."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self._netloc = urlsplit(url).netloc
+        self.meant_for: list[str] = []
+
+    def send(self, request: Any, *args: Any, **options: Any) -> requests.Response:
+        parts = urlsplit(request.url)
+        self.meant_for.append(parts.netloc)
+        request.url = parts._replace(scheme="http", netloc=self._netloc).geturl()
+        return super().send(request, *args, **options)
+
+
+def test_gspread(vendor: Recorder) -> None:
+    pytest.importorskip("gspread", reason="`pip install gspread`")
+    sheet = {"properties": {"title": "Budget", "locale": "en", "timeZone": "UTC"}, "sheets": []}
+    vendor.answer = lambda seen: Reply({"spreadsheetId": "k", **sheet})
+    access = Connected(CountedTokens(life=0.6), hosts=("*.googleapis.com",)).access(
+        "client", options={"library": "gspread"}, probe="k"
+    )
+    client = connector("client").open(access)
+    detour = _Detour(vendor.url)
+    client.http_client.session.mount("https://", detour)
+    assert client.open_by_key("k").title == "Budget"
+    assert set(vendor.tokens) == {bearer(1)}
+    assert set(detour.meant_for) == {"sheets.googleapis.com"}
+    time.sleep(0.6)
+    vendor.seen.clear()
+    assert connector("client").check(client, access) == "Google Sheets opened 'Budget'."
+    assert set(vendor.tokens) == {bearer(2)}
+    assert MARKER not in shown(client, client.http_client, client.http_client.auth)
+    assert MARKER not in json.dumps([one.headers for one in vendor.seen]).replace(bearer(2), "")

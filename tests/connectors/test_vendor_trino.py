@@ -1,0 +1,59 @@
+"""The real Trino client behind SQLAlchemy, against a recorder with TLS."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from counted import MARKER, Connected, CountedTokens, bearer
+from leaks import shown
+from recorder import Answer, Recorder, Reply, Seen, recorder
+
+from jupyter_oauthconn.catalog import Placement, TokenPlacement
+from jupyter_oauthconn.connectors.connector import connector
+
+
+@pytest.fixture
+def vendor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
+    pytest.importorskip("trino.sqlalchemy", reason='`pip install "trino[sqlalchemy]"`')
+    with recorder(tls=True) as made:
+        made.trusted_alone(monkeypatch)
+        made.answer = as_trino(made)
+        yield made
+
+
+def as_trino(made: Recorder) -> Answer:
+    def answer(seen: Seen) -> Reply:
+        begun = {"id": "q", "infoUri": made.url, "stats": {"state": "RUNNING"}}
+        if seen.path == "/v1/statement":
+            return Reply({**begun, "nextUri": f"{made.url}/v1/next/1"})
+        columns = [
+            {
+                "name": "a",
+                "type": "integer",
+                "typeSignature": {"rawType": "integer", "arguments": []},
+            }
+        ]
+        return Reply({**begun, "columns": columns, "data": [[1]], "stats": {"state": "FINISHED"}})
+
+    return answer
+
+
+def test_each_request_gets_a_fresh_token(vendor: Recorder) -> None:
+    access = Connected(CountedTokens(life=0.6)).access(
+        "engine",
+        url=f"trino://ada@127.0.0.1:{vendor.port}/hive",
+        connect_args={"http_scheme": "https", "verify": vendor.ca},
+        token=TokenPlacement(placement=Placement.REQUESTS_AUTH, name="auth"),
+    )
+    engine = connector("engine").open(access)
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("select 1").fetchall() == [(1,)]
+        assert set(vendor.tokens) == {bearer(1)}
+        time.sleep(0.6)
+        vendor.seen.clear()
+        assert connection.exec_driver_sql("select 1").fetchall() == [(1,)]
+        assert set(vendor.tokens) == {bearer(2)}
+        assert MARKER not in shown(engine, connection.connection.driver_connection)
+    engine.dispose()
