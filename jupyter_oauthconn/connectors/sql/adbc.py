@@ -59,7 +59,11 @@ class AdbcConnector:
         source = token_source(access)
         if where.placement is Placement.ADBC_HEADER:
             made = connect(arguments)
-            made.renewed_from(source, where.name or USUAL_NAMES[where.placement])
+            try:
+                made.renewed_from(source, where.name or USUAL_NAMES[where.placement])
+            except BaseException:
+                made.close()
+                raise
             return made
         living = Living(source, access.reach)
 

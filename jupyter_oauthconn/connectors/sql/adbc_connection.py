@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -48,15 +49,19 @@ class RenewedConnection(dbapi.Connection):
     _source: TokenSource | None = None
     _option = ""
     _generation = -1
+    _sending: threading.Lock
 
     def renewed_from(self, source: TokenSource, option: str) -> None:
         """From now on; `option` is the driver's name for the header of a connection's calls."""
-        self._source, self._option = source, option
+        self._source, self._option, self._sending = source, option, threading.Lock()
         self._send(source.token())
 
     def adbc_clone(self) -> Any:
         made = RenewedConnection(
-            self._db, AdbcConnection(self._db._db, **(self._conn_kwargs or {})), self._conn_kwargs
+            self._db,
+            AdbcConnection(self._db._db, **(self._conn_kwargs or {})),
+            self._conn_kwargs,
+            autocommit=self._autocommit,
         )
         if self._source is not None:
             made.renewed_from(self._source, self._option)
@@ -80,13 +85,14 @@ class RenewedConnection(dbapi.Connection):
         return made
 
     def _send(self, token: AccessToken) -> bool:
-        if token.generation == self._generation:
-            return False
-        # a value is added to those that are there: an empty one takes them away
-        self._conn.set_options(**{self._option: ""})
-        # plain text: the driver is C, and takes no class derived from it
-        self._conn.set_options(**{self._option: str(authorization_header(token))})
-        self._generation = token.generation
+        with self._sending:
+            if token.generation == self._generation:
+                return False
+            # a value is added to those that are there: an empty one takes them away
+            self._conn.set_options(**{self._option: ""})
+            # plain text: the driver is C, and takes no class derived from it
+            self._conn.set_options(**{self._option: str(authorization_header(token))})
+            self._generation = token.generation
         return True
 
     def __repr__(self) -> str:
