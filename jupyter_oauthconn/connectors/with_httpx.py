@@ -41,11 +41,34 @@ class HttpxConnector:
 
 
 def client(source: TokenSource, reach: Reach, **options: Any) -> httpx2.Client:
-    return httpx2.Client(auth=_BearerAuth(source, reach), **options)
+    return _QuietClient(auth=_BearerAuth(source, reach), **options)
 
 
 def async_client(source: TokenSource, reach: Reach, **options: Any) -> httpx2.AsyncClient:
-    return httpx2.AsyncClient(auth=_BearerAuth(source, reach), **options)
+    return _QuietAsyncClient(auth=_BearerAuth(source, reach), **options)
+
+
+class _QuietClient(httpx2.Client):
+    """Masks the header once it is sent: answers and errors bring their request along, and are
+    pickled with it. Raises without the frames below, which hold the request's bytes."""
+
+    def send(self, *args: Any, **options: Any) -> httpx2.Response:
+        try:
+            return _masked(super().send(*args, **options))
+        except httpx2.RequestError as error:
+            failure = error
+        raise _quiet(failure)
+
+
+class _QuietAsyncClient(httpx2.AsyncClient):
+    """As `_QuietClient`."""
+
+    async def send(self, *args: Any, **options: Any) -> httpx2.Response:
+        try:
+            return _masked(await super().send(*args, **options))
+        except httpx2.RequestError as error:
+            failure = error
+        raise _quiet(failure)
 
 
 class _BearerAuth(httpx2.Auth):
@@ -101,6 +124,25 @@ def _rejected(response: httpx2.Response, request: httpx2.Request, header: str) -
         and response.request.headers.get("Authorization") == header
         and isinstance(request.stream, httpx2.ByteStream)
     )
+
+
+def _masked(response: httpx2.Response) -> httpx2.Response:
+    for one in (response, *response.history):
+        _mask(one.request)
+        if one.next_request is not None:
+            _mask(one.next_request)
+    return response
+
+
+def _quiet(failure: httpx2.RequestError) -> httpx2.RequestError:
+    failure.__context__ = failure.__cause__ = None
+    _mask(failure.request)
+    return failure.with_traceback(None)
+
+
+def _mask(request: httpx2.Request) -> None:
+    if "Authorization" in request.headers:
+        request.headers["Authorization"] = "********"
 
 
 CONNECTOR = HttpxConnector()
