@@ -39,10 +39,17 @@ def open_adbc(tokens: Any, flight_sql: FlightSql, **options: Any) -> Any:
     return connector("adbc").open(access_to(tokens), url=flight_sql.url, **options)
 
 
+class Seen(list[Any]):
+    """Does not show in the test's own frame what it holds."""
+
+    def __repr__(self) -> str:
+        return "<seen>"
+
+
 @pytest.fixture
-def headers(flight_sql: FlightSql, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+def headers(flight_sql: FlightSql, monkeypatch: pytest.MonkeyPatch) -> Seen:
     """All `authorization` headers of each call that was made."""
-    seen: list[list[str]] = []
+    seen = Seen()
     real = server_module._TokenCheck.start_call
 
     def start_call(self: Any, info: Any, given: dict[str, list[str]]) -> None:
@@ -76,7 +83,7 @@ def test_it_is_the_driver_managers_connection(connection: Any) -> None:
 
 
 def test_each_cursor_sends_the_newest_token_and_no_other(
-    tokens: IssuedTokens, connection: Any, headers: list[list[str]]
+    tokens: IssuedTokens, connection: Any, headers: Seen
 ) -> None:
     assert counted(connection) == 3
     for _ in range(3):
@@ -100,7 +107,7 @@ def test_a_refused_token_is_renewed_and_tried_once_more(
 
 
 def test_never_twice(
-    make_tokens: Callable[..., IssuedTokens], flight_sql: FlightSql, headers: list[list[str]]
+    make_tokens: Callable[..., IssuedTokens], flight_sql: FlightSql, headers: Seen
 ) -> None:
     tokens = make_tokens("bob")
     connection = open_adbc(tokens, flight_sql)
@@ -118,7 +125,7 @@ def test_never_twice(
 
 
 def test_what_fails_otherwise_is_not_tried_again(
-    tokens: IssuedTokens, connection: Any, headers: list[list[str]]
+    tokens: IssuedTokens, connection: Any, headers: Seen
 ) -> None:
     with connection.cursor() as cursor, pytest.raises(dbapi.Error):
         cursor.execute("select * from nowhere")
@@ -158,13 +165,6 @@ def test_check(tokens: IssuedTokens, connection: Any) -> None:
 
 
 # --- other drivers: the token among the database's options, once
-
-
-class Seen(list[dict[str, Any]]):
-    """Does not show in the test's own frame what it holds."""
-
-    def __repr__(self) -> str:
-        return "<seen>"
 
 
 @pytest.fixture
