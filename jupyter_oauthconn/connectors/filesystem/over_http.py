@@ -72,7 +72,11 @@ class BearerSession:
             or not (body is None or isinstance(body, str | bytes))
         ):
             return response
-        newer = await self._source.atoken(rejected=token)
+        try:
+            newer = await self._source.atoken(rejected=token)
+        except BaseException:
+            response.close()  # nobody else would give its connection back
+            raise
         if newer.generation == token.generation:
             return response
         response.release()
