@@ -66,9 +66,9 @@ def test_a_factory_of_headers(tokens: IssuedTokens, living: Living) -> None:
     _, named = put(tokens, living, Placement.HEADER_FACTORY, name="credentials_provider")
     headers = named["credentials_provider"]()
     first = headers()
-    assert first == {"Authorization": f"Bearer {tokens.token().reveal()}"}
+    assert first == {"authorization": f"Bearer {tokens.token().reveal()}"}
     tokens.token(rejected=tokens.token())
-    assert headers() == {"Authorization": f"Bearer {tokens.token().reveal()}"} != first
+    assert headers() == {"authorization": f"Bearer {tokens.token().reveal()}"} != first
     assert tokens.token().reveal() not in shown(named, headers())
 
 

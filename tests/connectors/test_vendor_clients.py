@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from typing import Any
+from urllib.error import URLError
 
 import pytest
 from counted import MARKER, Connected, CountedTokens, bearer
@@ -184,6 +185,22 @@ def test_slack_refuses_and_there_is_no_newer(vendor: Recorder) -> None:
     with pytest.raises(Exception, match="invalid_auth") as caught:
         client.auth_test()
     assert vendor.tokens == [bearer(1)]
+    assert MARKER not in told(caught.value)
+
+
+def test_slack_that_is_away_shows_no_token() -> None:
+    with recorder() as gone:
+        client, _ = on_slack(gone, CountedTokens())
+    with pytest.raises(URLError) as caught:
+        client.auth_test()
+    assert MARKER not in told(caught.value)
+
+
+def test_slack_s_status_is_slack_s_to_judge(vendor: Recorder) -> None:
+    client, _ = on_slack(vendor, CountedTokens())
+    vendor.answer = lambda seen: Reply({"ok": False, "error": "fatal_error"}, 500)
+    with pytest.raises(Exception, match="fatal_error") as caught:
+        client.auth_test()
     assert MARKER not in told(caught.value)
 
 

@@ -38,8 +38,16 @@ class FreshWebClient(WebClient):
     def _send(self, url: str, request: Request, token: AccessToken) -> dict[str, Any]:
         # urllib sends a usual header to wherever a redirect leads
         request.add_unredirected_header("Authorization", authorization_header(token))
-        answer: dict[str, Any] = super()._perform_urllib_http_request_internal(url, request)
-        return answer
+        try:
+            answer: dict[str, Any] = super()._perform_urllib_http_request_internal(url, request)
+            return answer
+        except OSError as error:
+            failure = error
+        finally:
+            request.unredirected_hdrs.pop("Authorization", None)
+        # the frames below hold the request's bytes
+        failure.__context__ = failure.__cause__ = None
+        raise failure.with_traceback(None)
 
     def __repr__(self) -> str:
         return f"<Slack client of {self._source.name!r}>"
