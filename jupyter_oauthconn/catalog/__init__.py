@@ -14,6 +14,7 @@ from .entry import (
     Placement,
     ProviderEntry,
     RefreshRules,
+    ResourceParameter,
     Rotation,
     Scopes,
     TokenAnswerRules,
@@ -35,7 +36,8 @@ from .render import (
 
 __all__ = [
     "Catalog", "Exchange", "ExchangeKind", "Handle", "Placement", "ProviderEntry", "RefreshRules",
-    "Rotation", "Scopes", "TokenAnswerRules", "TokenPlacement", "Variable", "check_parameters",
-    "load", "resolve_api_hosts", "resolve_authorization_parameters", "resolve_endpoints",
-    "resolve_handle", "resolve_issuer", "resolve_scopes", "resolve_steps", "resolve_text",
+    "ResourceParameter", "Rotation", "Scopes", "TokenAnswerRules", "TokenPlacement", "Variable",
+    "check_parameters", "load", "resolve_api_hosts", "resolve_authorization_parameters",
+    "resolve_endpoints", "resolve_handle", "resolve_issuer", "resolve_scopes", "resolve_steps",
+    "resolve_text",
 ]  # fmt: skip

@@ -64,6 +64,14 @@ class TokenAnswerRules:
     account: str | None = None
 
 
+class ResourceParameter(StrEnum):
+    """How a refresh asks for a token for another resource than the sign-in's."""
+
+    NONE = "none"
+    RESOURCE = "resource"  # RFC 8707 §2.2
+    SCOPE = "scope"  # the resource is a scope, e.g. Entra's https://storage.azure.com/.default
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefreshRules:
     """`lifetime` of a refresh token, absolute; `idle` since its last use; None: not known."""
@@ -73,6 +81,7 @@ class RefreshRules:
     kills_access_token: bool = False
     lifetime: timedelta | None = None
     idle: timedelta | None = None
+    resource_parameter: ResourceParameter = ResourceParameter.NONE
 
 
 class Placement(StrEnum):

@@ -25,8 +25,12 @@ _URL = re.compile(
     r"(?P<scheme>[a-z][a-z0-9+._-]*)://(?:(?P<user>[^@/?#]*)@)?(?P<host>[^@/?#]*)"
     r"(?P<path>/[^?#]*)?(?:\?(?P<query>[^#]*))?"
 )
-_HOST = re.compile(r"[a-z0-9._{}-]*(?::(?:[0-9]{1,5}|\{[a-z][a-z0-9_]*\}))?", re.IGNORECASE)
-_PLAIN_HOST = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?(?::[0-9]{1,5})?", re.IGNORECASE)
+_HOST = re.compile(
+    r"[a-z0-9._{}-]*(?::(?:[0-9]{1,5}|\{[a-z][a-z0-9_]*\}))?", re.ASCII | re.IGNORECASE
+)
+_PLAIN_HOST = re.compile(
+    r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?(?::[0-9]{1,5})?", re.ASCII | re.IGNORECASE
+)
 _LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])([:/]|$)")
 _NAMED = {Placement.CONNECT_ARG, Placement.URL_QUERY, Placement.PREFIXED,
           Placement.HEADER_FACTORY, Placement.REQUESTS_AUTH, Placement.CALLABLE_ARG}  # fmt: skip

@@ -15,6 +15,7 @@ from jupyter_oauthconn.model import AuthMethod, Endpoints
 from .entry import (
     ProviderEntry,
     RefreshRules,
+    ResourceParameter,
     Rotation,
     Scopes,
     TokenAnswerRules,
@@ -157,6 +158,12 @@ def _refresh(table: Table) -> RefreshRules:
         kills_access_token=table.flag("kills_access_token"),
         lifetime=_duration(table, "lifetime_days", seconds=86_400),
         idle=_duration(table, "idle_days", seconds=86_400),
+        resource_parameter=_member(
+            table,
+            "resource_parameter",
+            ResourceParameter,
+            table.text_or_none("resource_parameter") or "none",
+        ),
     )
     table.close()
     return rules
