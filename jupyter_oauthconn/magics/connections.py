@@ -72,7 +72,7 @@ def run(line: str, shell: Any) -> object:
 
 
 def _bind(words: list[str], shell: Any) -> object:
-    found = BIND.read(words)
+    found = BIND.read(_options_last(words))
     if found.name in RESERVED:
         raise InvalidParameterError(
             f"{PROG} has no verb {found.name!r}.",
@@ -86,13 +86,21 @@ def _bind(words: list[str], shell: Any) -> object:
     return result
 
 
+def _options_last(words: list[str]) -> list[str]:
+    """`NAME as VAR --handle KIND`, also where the option stands in the middle."""
+    if "as" not in words[2:]:
+        return words
+    at = words.index("as", 2)
+    return [words[0], *words[at : at + 2], *words[1:at], *words[at + 2 :]]
+
+
 def _variable(binding: list[str]) -> str | None:
     if not binding:
         return None
     if len(binding) != 2 or binding[0] != "as":  # noqa: PLR2004 - "as VAR"
         raise InvalidParameterError(
             f"{PROG} NAME is followed by `as VAR` and --handle KIND only.",
-            hint="For example `%connect sales as conn --handle httpx`.",
+            hint="For example `%connect sales --handle engine as eng`.",
         )
     name = binding[1]
     if not name.isidentifier() or keyword.iskeyword(name):

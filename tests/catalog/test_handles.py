@@ -156,7 +156,8 @@ def test_a_host_without_its_value_is_named(entry: ProviderEntry) -> None:
 @pytest.mark.parametrize(
     "site",
     ["evil.example/", "evil.example#", "evil.example?", "x@evil.example", "evil.example:1/",
-     "evil\\", "a b", "", " ", "[::1]", "n%6frth", "evil.example/@x", "évil", "\u212aite", "-", "x\ty"],
+     "evil\\", "a b", "", " ", "[::1]",
+     "n%6frth", "evil.example/@x", "évil", "\u212aite", "-", "x\ty"],
 )  # fmt: skip
 def test_no_value_leads_to_another_host(entry: ProviderEntry, site: str) -> None:
     with pytest.raises(InvalidParameterError):
