@@ -8,10 +8,14 @@ in the user `ada`; a revocation it cannot see.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 import tempfile
+import threading
 import xml.etree.ElementTree as ET
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -184,3 +188,56 @@ def _role(arn: str, policy: str) -> dict[str, Any]:
         "attachedPolicies": [policy],
         "trustPolicy": {"Version": "2012-10-17", "Statement": [trust]},
     }
+
+
+class ShortSessions:
+    """SeaweedFS behind an STS that says of each session that it ends after `seconds`.
+
+    The least that SeaweedFS (and AWS) gives is 15 minutes, which no test waits for. The sessions
+    are the real ones; only the answer's time of expiry is another.
+    """
+
+    def __init__(self, store: SeaweedFs, seconds: float) -> None:
+        self.url = store.url
+        self.sessions = 0
+        self._store = store
+        self._seconds = seconds
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _relay(self))
+        self._server.daemon_threads = True
+        self.sts_url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def answer(self, form: bytes) -> httpx2.Response:
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        answer = httpx2.post(
+            self._store.url, content=form, headers=headers, trust_env=False, timeout=60
+        )
+        self.sessions += answer.status_code == 200
+        return answer
+
+    def shortened(self, body: str) -> str:
+        end = datetime.now(UTC) + timedelta(seconds=self._seconds)
+        return re.sub(r"(<Expiration>)[^<]*", rf"\g<1>{end:%Y-%m-%dT%H:%M:%S.%fZ}", body)
+
+
+def _relay(sessions: ShortSessions) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            answer = sessions.answer(self.rfile.read(int(self.headers["Content-Length"])))
+            content = sessions.shortened(answer.text).encode()
+            self.send_response(answer.status_code)
+            self.send_header("Content-Type", answer.headers["Content-Type"])
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    return Handler
