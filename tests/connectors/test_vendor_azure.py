@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -35,7 +36,9 @@ def as_storage(seen: Seen) -> Reply:
 def vendor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
     with recorder(tls=True) as made:
         made.trusted_alone(monkeypatch)
-        monkeypatch.setenv("SSL_CERT_FILE", made.ca)
+        # aiohttp makes its own when it is imported, and adlfs lets nobody give it another
+        trusting = ssl.create_default_context(cafile=made.ca)
+        monkeypatch.setattr("aiohttp.connector._SSL_CONTEXT_VERIFIED", trusting)
         made.answer = as_storage
         yield made
 
