@@ -7,6 +7,7 @@ import copy
 import pickle
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -123,6 +124,16 @@ def test_google_refresh_after_a_401_forces_one() -> None:
     credentials.refresh(None)
     assert sent(credentials) == bearer(2)
     assert source.forced == 1
+
+
+def test_google_one_forced_refresh_for_many_threads_and_attempts() -> None:
+    source = CountedTokens()
+    credentials = opened("google", source)
+    sent(credentials)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: credentials.refresh(None), range(16)))
+    assert source.forced == 1
+    assert sent(credentials) == bearer(2)
 
 
 def test_google_without_a_known_end() -> None:

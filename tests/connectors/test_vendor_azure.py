@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from counted import MARKER, Connected, CountedTokens, bearer
-from leaks import shown, told
+from leaks import shown
 from recorder import Recorder, Reply, Seen, recorder
 
 from jupyter_oauthconn.connectors.connector import connector

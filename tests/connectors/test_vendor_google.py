@@ -94,6 +94,17 @@ def test_bigquery_client_after_a_401(vendor: Recorder) -> None:
     assert vendor.tokens[:2] == [bearer(1), bearer(2)]
 
 
+def test_bigquery_that_goes_on_refusing_gets_one_forced_refresh(vendor: Recorder) -> None:
+    source = CountedTokens()
+    with bigquery(vendor, source) as client:
+        vendor.refused = {bearer(1), bearer(2), bearer(3)}
+        with pytest.raises(Exception, match="401") as caught:
+            client.get_table("d.t", retry=None)
+    assert source.forced == 1
+    assert source.generation == 2
+    assert MARKER not in told(caught.value)
+
+
 def test_bigquery_never_across_a_redirect(vendor: Recorder, other: Recorder) -> None:
     with bigquery(vendor, CountedTokens()) as client:
         vendor.answer = lambda seen: Reply("", 307, {"Location": f"{other.url}/steal"})

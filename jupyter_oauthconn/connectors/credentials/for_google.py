@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import MutableMapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
@@ -21,6 +22,9 @@ from .guard import require
 
 #: google-auth takes a token for stale 225 s before its end, gcsfs 300 s before.
 _AHEAD_SECONDS = 300.0
+#: google-auth does not say which token a 401 was for: those that come so soon after a forced
+#: refresh are taken for the same.
+_ONE_WAVE = timedelta(seconds=10)
 
 
 class OAuthConnCredentials(Credentials):
@@ -43,6 +47,8 @@ class OAuthConnCredentials(Credentials):
         self._source = source
         self._reach = reach
         self._access: AccessToken | None = None
+        self._lock = threading.Lock()
+        self._forced_at = datetime.min.replace(tzinfo=UTC)
         super().__init__(None, scopes=scopes, quota_project_id=quota_project_id)
 
     @property
@@ -89,12 +95,18 @@ class OAuthConnCredentials(Credentials):
         """Takes what the token service has.
 
         google-auth also calls this when a server answered 401. A token that has more than the
-        margin left was then refused, and the token service must renew it.
+        margin left was then refused, and the token service must renew it: once, however many
+        threads and attempts of google-auth saw that 401.
         """
-        token = self._access
-        margin = timedelta(seconds=_AHEAD_SECONDS)
-        refused = token is not None and token.valid_for(margin, now=datetime.now(UTC), exact=True)
-        self._access = self._source.token(_AHEAD_SECONDS, rejected=token if refused else None)
+        with self._lock:
+            token = self._access
+            margin = timedelta(seconds=_AHEAD_SECONDS)
+            now = datetime.now(UTC)
+            refused = token is not None and token.valid_for(margin, now=now, exact=True)
+            refused = refused and now - self._forced_at > _ONE_WAVE
+            self._access = self._source.token(_AHEAD_SECONDS, rejected=token if refused else None)
+            if refused:
+                self._forced_at = now
 
     def before_request(
         self, request: Any, method: str, url: str, headers: MutableMapping[str, str]
