@@ -190,6 +190,23 @@ def test_an_error_of_the_service_comes_through(vendor: Recorder) -> None:
         source.failure = None
 
 
+def test_without_the_extension(vendor: Recorder) -> None:
+    class Offline:
+        """A DuckDB whose server of extensions is out of reach."""
+
+        def load_extension(self, name: str) -> None:
+            raise duckdb.IOException(f"{name} is not there")
+
+        def install_extension(self, name: str) -> None:
+            raise duckdb.HTTPException("no network")
+
+    source = CountedTokens()
+    with pytest.raises(ConfigurationError, match="needs the extension httpfs") as caught:
+        opened(vendor, source, connection=Offline())
+    assert "duckdb-extension-httpfs" in caught.value.hint
+    assert source.asked == []
+
+
 def test_check(vendor: Recorder) -> None:
     access = Connected().access("duckdb", url=vendor.url, probe="/x.csv")
     with CONNECTOR.open(access) as connection:

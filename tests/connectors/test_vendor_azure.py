@@ -13,7 +13,7 @@ from leaks import shown
 from recorder import Recorder, Reply, Seen, recorder
 
 from jupyter_oauthconn.connectors.connector import connector
-from jupyter_oauthconn.errors import NotAllowedError
+from jupyter_oauthconn.errors import InvalidParameterError, NotAllowedError
 
 BLOBS = """<?xml version="1.0" encoding="utf-8"?><EnumerationResults ContainerName="sales">
 <Delimiter>/</Delimiter><Blobs><Blob><Name>x.csv</Name><Properties>
@@ -78,6 +78,10 @@ def test_adlfs_only_to_the_connection_s_host(vendor: Recorder) -> None:
         connector("filesystem").open(access, "abfs://sales", account_host="127.0.0.1")
     files = connector("filesystem").open(access, "abfs://sales", account_name="acc")
     assert files.account_url == "https://acc.blob.core.windows.net"
+    files = connector("filesystem").open(access, "abfs://sales@acc.dfs.core.windows.net/x")
+    assert files.account_url == "https://acc.blob.core.windows.net"
+    with pytest.raises(InvalidParameterError, match="storage account of 'data'"):
+        connector("filesystem").open(access, "abfs://sales")
 
 
 def test_adlfs_never_across_a_redirect(vendor: Recorder) -> None:

@@ -96,8 +96,17 @@ def _gcsfs(access: Access, address: str, options: dict[str, Any]) -> Any:
 
 def _adlfs(access: Access, address: str, options: dict[str, Any]) -> Any:
     adlfs = library("adlfs", access, requires="adlfs")
-    account = options.get("account_name") or access.parameters.get("account", "")
-    host = options.get("account_host") or f"{account}.blob.core.windows.net"
+    parts = urlsplit(address)
+    # abfs://container@account.dfs.core.windows.net/path
+    named = (parts.hostname or "").partition(".")[0] if "@" in parts.netloc else ""
+    account = options.get("account_name") or named or access.parameters.get("account", "")
+    host = options.get("account_host") or (account and f"{account}.blob.core.windows.net")
+    if not host:
+        raise InvalidParameterError(
+            f"Nobody knows the storage account of {access.source.name!r}.",
+            hint='`conn.filesystem("abfs://…", account_name="…")`',
+            parameter="account_name",
+        )
     require(access.source.name, access.reach, f"https://{host}")
     options = {**options, "account_name": account or host.partition(".")[0]}
     credential = CREDENTIAL.open(access, library="azure-async")
