@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
@@ -87,7 +88,7 @@ def test_a_name_binds(cells: Cells) -> None:
     cells.run("%connect sales as conn")
     assert cells.shell.user_ns["conn"] == oc.connect("sales")
     cells.run("%connect sales as web --handle httpx")
-    assert type(cells.shell.user_ns["web"]).__name__ == "Client"
+    assert isinstance(cells.shell.user_ns["web"], httpx2.Client)
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
+import httpx2
 import joblib
 import pytest
+import requests
 from fake_broker import MARKER, FakeBroker
 from joblib.externals.loky import get_reusable_executor
 
@@ -205,8 +207,8 @@ def test_httpx_async(broker: FakeBroker, spelling: dict[str, bool]) -> None:
 
 def test_handles(broker: FakeBroker) -> None:
     conn = oc.connect("sales")
-    assert type(conn.handle("requests")).__name__ == "Session"
-    assert type(conn.handle("http")).__name__ == "Client"
+    assert isinstance(conn.handle("requests"), requests.Session)
+    assert isinstance(conn.handle("http"), httpx2.Client)
     with pytest.raises(oc.errors.InvalidParameterError, match="'warp'") as caught:
         conn.handle("warp")
     assert "httpx" in caught.value.hint

@@ -14,19 +14,36 @@ in a cell; the settings come from the environment:
 
     JUPYTER_OAUTHCONN_INTERACTION=practice JUPYTER_OAUTHCONN_HOME=$(mktemp -d) \\
         pytest --nbval notebooks/
+
+Who writes a connector of his own runs it through `check_connector`.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from jupyter_oauthconn.demo import Practice
+
+    from .kit import check_connector
+    from .store import ScriptedTokens, TokenStore
+
+__all__ = ["ScriptedTokens", "TokenStore", "check_connector"]
+
+_HOMES = {"ScriptedTokens": "store", "TokenStore": "store", "check_connector": "kit"}
+
+
+def __getattr__(name: str) -> Any:
+    # at their first use: every run of pytest loads this plugin
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
 
 
 @pytest.fixture(scope="session")
