@@ -40,6 +40,38 @@ class TokenSource(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class ForResource:
+    """A token source whose tokens are for one resource, unless the caller names another."""
+
+    source: TokenSource
+    resource: str
+
+    @property
+    def name(self) -> str:
+        return self.source.name
+
+    def token(
+        self,
+        min_validity: float = 60.0,
+        *,
+        rejected: AccessToken | None = None,
+        resource: str | None = None,
+    ) -> AccessToken:
+        resource = resource or self.resource
+        return self.source.token(min_validity, rejected=rejected, resource=resource)
+
+    async def atoken(
+        self,
+        min_validity: float = 60.0,
+        *,
+        rejected: AccessToken | None = None,
+        resource: str | None = None,
+    ) -> AccessToken:
+        resource = resource or self.resource
+        return await self.source.atoken(min_validity, rejected=rejected, resource=resource)
+
+
+@dataclass(frozen=True, slots=True)
 class Reach:
     """The hosts that belong to a connection.
 

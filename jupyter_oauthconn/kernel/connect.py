@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_oauthconn.connectors.reach import authorization_header
 from jupyter_oauthconn.errors import (
-    InvalidParameterError,
     OAuthConnError,
     ReauthorizationRequiredError,
 )
@@ -87,15 +86,14 @@ class Connection:
             resource: a token for that one (RFC 8707); None: what the sign-in is for.
 
         Raises:
-            InvalidParameterError: tokens for another `resource` cannot be had.
+            InvalidParameterError: the provider gives no token for that resource.
             InteractionRequiredError: a person must act, and nobody is there.
             ProviderUnavailableError: no valid token is left and the provider does not answer.
         """
-        self._refuse_resource(resource)
-        kept = self._kept(min_validity, exact, rejected)
+        kept = self._kept(min_validity, exact, rejected, resource)
         if kept is not None:
             return kept
-        ask = self._ask(min_validity, exact, rejected)
+        ask = self._ask(min_validity, exact, rejected, resource)
         return self._obtain(ask, Patience())
 
     async def atoken(
@@ -107,11 +105,10 @@ class Connection:
         resource: str | None = None,
     ) -> AccessToken:
         """`token` for async code: the event loop runs on while a person signs in."""
-        self._refuse_resource(resource)
-        kept = self._kept(min_validity, exact, rejected)
+        kept = self._kept(min_validity, exact, rejected, resource)
         if kept is not None:
             return kept
-        ask = self._ask(min_validity, exact, rejected)
+        ask = self._ask(min_validity, exact, rejected, resource)
         return await self._obtain_in_thread(ask)
 
     def headers(self) -> dict[str, str]:
@@ -123,9 +120,10 @@ class Connection:
         min_validity: float | timedelta,
         exact: bool,
         rejected: AccessToken | None,
+        resource: str | None,
     ) -> AccessToken | None:
         try:
-            token = self._place.tokens.fresh(self.name, seconds(min_validity), exact)
+            token = self._place.tokens.fresh(self.name, seconds(min_validity), exact, resource)
         except TypeError:
             return None  # `_ask` says what is wrong with it
         # many threads get a 401 for one token: the first renews it, the others find it here
@@ -138,21 +136,15 @@ class Connection:
         min_validity: float | timedelta,
         exact: bool,
         rejected: AccessToken | None,
+        resource: str | None,
     ) -> Ask:
         return Ask(
             name=self.name,
             min_validity=duration(min_validity) if min_validity else timedelta(0),
             exact=exact,
             rejected_generation=None if rejected is None else rejected.generation,
+            resource=resource,
         )
-
-    def _refuse_resource(self, resource: str | None) -> None:
-        if resource is not None:
-            raise InvalidParameterError(
-                f"{self.name!r} cannot give tokens for another resource than that of its sign-in.",
-                hint="Make a connection with the scope of that resource, and use its tokens.",
-                parameter="resource",
-            )
 
     def _obtain(self, ask: Ask, patience: Patience) -> AccessToken:
         return obtain(self._place, ask, patience)

@@ -41,12 +41,19 @@ class TokenCache:
 
     def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._kept: dict[str, _Kept] = {}
+        # by name; what is for another resource than the sign-in's, by name and resource
+        self._kept: dict[str | tuple[str, str], _Kept] = {}
         self._jitter = random.random()  # noqa: S311 - spreads load, hides nothing
 
-    def fresh(self, name: str, validity: float = 60.0, exact: bool = False) -> AccessToken | None:
+    def fresh(
+        self,
+        name: str,
+        validity: float = 60.0,
+        exact: bool = False,
+        resource: str | None = None,
+    ) -> AccessToken | None:
         """The kept token if it need not be renewed yet and lives `validity` seconds longer."""
-        kept = self._kept.get(name)
+        kept = self._kept.get(name if resource is None else (name, resource))
         if kept is None:
             return None
         token, ask_at, expires_at, largest = kept
@@ -55,7 +62,7 @@ class TokenCache:
         now = self._clock()
         return token if now < ask_at and now + validity < expires_at else None
 
-    def keep(self, name: str, token: AccessToken) -> None:
+    def keep(self, name: str, token: AccessToken, resource: str | None = None) -> None:
         """An unknown end counts as living: such a token serves until a resource rejects it."""
         ask_at = expires_at = largest = _NEVER
         if token.expires_at is not None:
@@ -67,11 +74,15 @@ class TokenCache:
             if expires_at != _NEVER:
                 left = max(0.0, expires_at - ask_at)
                 ask_at += min(_LARGEST_JITTER, left * _JITTER_SHARE) * self._jitter
-        self._kept[name] = _Kept(token, ask_at, expires_at, largest)
+        key = name if resource is None else (name, resource)
+        self._kept[key] = _Kept(token, ask_at, expires_at, largest)
 
     def forget(self, name: str) -> None:
-        """Drops the token of a connection: what it was issued for may have changed."""
+        """Drops the tokens of a connection: what they were issued for may have changed."""
         self._kept.pop(name, None)
+        for key in list(self._kept):
+            if isinstance(key, tuple) and key[0] == name:
+                self._kept.pop(key, None)
 
 
 class Names:

@@ -22,7 +22,7 @@ from traitlets.config import Config
 
 import jupyter_oauthconn as oc
 from jupyter_oauthconn.catalog import Handle, Placement, TokenPlacement
-from jupyter_oauthconn.connectors import Access, Reach, connector, kinds
+from jupyter_oauthconn.connectors import Access, ForResource, Reach, connector, kinds
 from jupyter_oauthconn.kernel.handles import access_of
 from jupyter_oauthconn.kernel.handles.opening import EVERYWHERE
 from jupyter_oauthconn.model import Outcome
@@ -205,6 +205,15 @@ def test_what_a_connector_is_given(broker: FakeBroker) -> None:
     access = access_of(place, conn, "engine", url="gate://x@y/z", probe="select 2")
     assert (access.handle.url, access.handle.probe) == ("", "select 2")
     assert access.reach == Reach(())
+
+
+def test_a_handle_for_another_resource(broker: FakeBroker, database: gate.Gate) -> None:
+    hand_over(broker, replace(ENGINE, options={"resource": "https://sql.acme.example/"}))
+    conn = oc.connect("sales")
+    assert value_from(conn.engine()) == 42
+    assert database.calls[0]["token"] == f"{MARKER}-sales-1-https://sql.acme.example/"
+    assert conn.token().reveal() == f"{MARKER}-sales-1"
+    assert isinstance(access_of(conn._place, conn, "engine").source, ForResource)
 
 
 def test_among_several_the_one_whose_address_is_known(

@@ -164,6 +164,7 @@ class FakeBroker:
         min_validity: timedelta = DEFAULT_MIN_VALIDITY,
         exact: bool = False,
         rejected_generation: int | None = None,
+        resource: str | None = None,
         interactive: bool = False,
     ) -> AccessToken:
         self.calls.append("access_token")
@@ -179,7 +180,8 @@ class FakeBroker:
             generation = self.generations[name] = generation + 1
         now = datetime.now(UTC)
         return AccessToken(
-            value=Secret(f"{MARKER}-{name}-{generation}"),
+            value=Secret(f"{MARKER}-{name}-{generation}{f'-{resource}' if resource else ''}"),
+            resource=resource,
             generation=generation,
             token_type="bearer",
             issued_at=now,

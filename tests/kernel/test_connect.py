@@ -50,6 +50,23 @@ def test_min_validity_takes_seconds_and_timedelta(broker: FakeBroker) -> None:
     assert broker.calls == ["access_token"] * 2
 
 
+def test_a_token_for_another_resource_is_kept_beside_the_usual_one(broker: FakeBroker) -> None:
+    conn = oc.connect("sales")
+    storage = conn.token(resource="https://storage.acme.example/")
+    assert storage.resource == "https://storage.acme.example/"
+    assert conn.token().resource is None
+    broker.calls.clear()
+    assert conn.token(resource="https://storage.acme.example/") is storage
+    assert asyncio.run(conn.atoken(resource="https://storage.acme.example/")) is storage
+    assert conn.token().resource is None
+    assert broker.calls == []
+    assert conn.token(resource="https://graph.acme.example/") != storage
+    oc.edit("sales", scope="read")  # what they were issued for may have changed: all are dropped
+    broker.calls.clear()
+    conn.token(resource="https://storage.acme.example/")
+    assert broker.calls == ["access_token"]
+
+
 def test_a_rejected_token_is_renewed_once_for_all_threads(broker: FakeBroker) -> None:
     conn = oc.connect("sales")
     rejected = conn.token()

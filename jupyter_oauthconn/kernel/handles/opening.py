@@ -12,7 +12,14 @@ from jupyter_oauthconn.catalog import (
     resolve_handle,
     resolve_issuer,
 )
-from jupyter_oauthconn.connectors import Access, Reach, TokenSource, connector, kinds
+from jupyter_oauthconn.connectors import (
+    Access,
+    ForResource,
+    Reach,
+    TokenSource,
+    connector,
+    kinds,
+)
 from jupyter_oauthconn.errors import InvalidParameterError
 from jupyter_oauthconn.model import ClientRegistration, Connection
 
@@ -81,8 +88,10 @@ def access_of(
         handle = replace(handle, url="")
     status = found.connection.status
     identity = status.identity if status else None
+    # one sign-in serves several resources, each with tokens of its own
+    resource = handle.options.get("resource")
     return Access(
-        source=source,
+        source=ForResource(source, resource) if resource else source,
         reach=Reach(resolve_api_hosts(entry, parameters) if entry.api_hosts else None),
         handle=resolve_handle(entry, handle, parameters, identity=identity),
         parameters=parameters,

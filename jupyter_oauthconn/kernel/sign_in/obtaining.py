@@ -22,6 +22,7 @@ class Ask:
     min_validity: timedelta = DEFAULT_MIN_VALIDITY
     exact: bool = False
     rejected_generation: int | None = None
+    resource: str | None = None
 
 
 def obtain(place: Place, ask: Ask, patience: Patience) -> AccessToken:
@@ -54,9 +55,10 @@ def _access_token(place: Place, ask: Ask, *, interactive: bool) -> AccessToken:
         min_validity=ask.min_validity,
         exact=ask.exact,
         rejected_generation=ask.rejected_generation,
+        resource=ask.resource,
         interactive=interactive,
     )
-    place.tokens.keep(ask.name, token)
+    place.tokens.keep(ask.name, token, ask.resource)
     place.names.connections.add(ask.name)
     return token
 
