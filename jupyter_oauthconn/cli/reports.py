@@ -56,7 +56,7 @@ def _show(call: Call) -> int:
 
 
 def _handles(entry: ProviderEntry) -> list[str]:
-    return [one.kind for one in entry.handles]
+    return list(dict.fromkeys(one.kind for one in entry.handles))
 
 
 def _page(entry: ProviderEntry, public_url: str | None) -> str:

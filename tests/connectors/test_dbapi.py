@@ -12,6 +12,7 @@ from typing import Any
 
 import gate
 import pytest
+from IPython.core.ultratb import AutoFormattedTB
 from issuer import IssuedTokens, Issuer
 from leaks import shown, told
 
@@ -43,6 +44,12 @@ def open_dbapi(
     table = Handle(kind="dbapi", **{"token": TOKEN, **(handle or {})})
     access = Access(source=tokens, reach=reach or Reach(None), handle=table)
     return connector("dbapi").open(access, **options)
+
+
+def in_verbose_mode(error: BaseException) -> str:
+    """As `%xmode Verbose` prints it."""
+    text: str = AutoFormattedTB(mode="Verbose").text(type(error), error, error.__traceback__)
+    return text
 
 
 WAYS: dict[str, dict[str, Any]] = {
@@ -81,7 +88,7 @@ def test_never_twice_and_without_a_trace_of_the_token(
     database.accepts = lambda _: False
     with pytest.raises(Exception, match="no entry") as caught:
         open_dbapi(tokens, **way)
-    text = told(caught.value)
+    text = told(caught.value) + in_verbose_mode(caught.value)
     assert (len(database.calls), tokens.forced) == (2, 1)
     assert not any(one in text for one in tokens.issued)
 
