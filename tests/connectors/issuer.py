@@ -41,6 +41,8 @@ class Issuer:
         self._revoked: set[str] = set()
         #: Each token that a store has asked about, oldest first.
         self.asked: list[str] = []
+        #: Those of them that were not, or no more, good.
+        self.refused: list[str] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self.port: int = self._server.server_port
@@ -91,6 +93,7 @@ class Issuer:
         self.asked.append(token)
         claims = self._issued.get(token)
         if claims is None or token in self._revoked or claims["ends"] <= time.time():
+            self.refused.append(token)
             return {"active": False}
         return {"active": True, **{name: claims[name] for name in claims if name != "ends"}}
 

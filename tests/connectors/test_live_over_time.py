@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from issuer import IssuedTokens
+from issuer import IssuedTokens, Issuer
 from live import LIVE, NUMBERS, Live, close
 from seaweedfs import ShortSessions
 
@@ -58,7 +58,7 @@ def hold(live: Live, store: Any, held: Held, limit: float) -> None:
 
 
 @pytest.fixture(scope="module", params=LIFETIMES)
-def held(request: pytest.FixtureRequest, issuer: Any) -> Iterator[dict[str, Held]]:
+def held(request: pytest.FixtureRequest, issuer: Issuer) -> Iterator[dict[str, Held]]:
     """Every handle, all held at the same time."""
     lifetime: float = request.param
     found = stores(request, lifetime)
@@ -77,13 +77,17 @@ def held(request: pytest.FixtureRequest, issuer: Any) -> Iterator[dict[str, Held
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", LIVE)
-def test_a_handle_is_held_over_five_expiries(held: dict[str, Held], name: str) -> None:
+def test_a_handle_is_held_over_five_expiries(
+    held: dict[str, Held], name: str, issuer: Issuer
+) -> None:
     """It never raises, and there is one refresh for each generation, none before 70 %."""
     seen = held[name]
     if seen.failure is not None:
         raise seen.failure
     assert seen.wrong == []
     assert seen.reads >= 3 * EXPIRIES
+    # on a slow machine a token may end on its way, but a handle that lives on refusals shows
+    assert sum(one in seen.tokens.issued for one in issuer.refused) < EXPIRIES
     first, *renewals = seen.tokens.refreshes
     assert first.life_passed is None
     assert [one.generation for one in renewals] == list(range(2, EXPIRIES + 2))
