@@ -70,10 +70,12 @@ def require_reach(
             hint="Give the host in the address: driver://user@host/database.",
         )
     for host in hosts:
-        if not reach.covers(_as_address(host + suffix)):
+        # some dialects have appended it themselves
+        whole = host if host.endswith(suffix) else host + suffix
+        if not reach.covers(_as_address(whole)):
             known = "any host" if reach.hosts is None else ", ".join(reach.hosts) or "no host"
             raise NotAllowedError(
-                f"The token of {name!r} is not sent to {host}: the connection is for {known}.",
+                f"The token of {name!r} is not sent to {whole}: the connection is for {known}.",
                 hint="Use the host of the connection's own store, or a connection for that one.",
             )
 
