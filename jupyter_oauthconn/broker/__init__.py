@@ -54,6 +54,7 @@ class Broker(Protocol):
         min_validity: timedelta = DEFAULT_MIN_VALIDITY,
         exact: bool = False,
         rejected_generation: int | None = None,
+        resource: str | None = None,
         interactive: bool = False,
     ) -> AccessToken:
         """A token that lives `min_validity` longer (clamped to 20 % of its life unless `exact`).
@@ -61,6 +62,7 @@ class Broker(Protocol):
         Args:
             rejected_generation: a resource answered 401 to that token; refreshed only if it is
                 still the current one.
+            resource: a token for that one instead, by the same sign-in (RFC 8707).
             interactive: when a person must act, start (or join) the sign-in and put it into the
                 error's `authorization`.
 
@@ -68,6 +70,7 @@ class Broker(Protocol):
             InteractionRequiredError: a person must act.
             ProviderUnavailableError: no valid token is left and the provider does not answer.
             InvalidClientError: the provider refuses the OAuth client.
+            InvalidParameterError: the provider gives no token for that resource.
         """
         ...
 

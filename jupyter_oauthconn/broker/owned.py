@@ -98,6 +98,7 @@ class OwnedBroker:
         min_validity: timedelta = DEFAULT_MIN_VALIDITY,
         exact: bool = False,
         rejected_generation: int | None = None,
+        resource: str | None = None,
         interactive: bool = False,
     ) -> AccessToken:
         connection = self._service.connections.usable(self._person, name)
@@ -108,6 +109,7 @@ class OwnedBroker:
                 min_validity=min_validity,
                 exact=exact,
                 rejected_generation=rejected_generation,
+                resource=resource,
             )
         except InteractionRequiredError as error:
             if interactive:

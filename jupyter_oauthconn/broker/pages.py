@@ -121,13 +121,13 @@ def start_page(page: StartPage, form: Form, *, owner: str | None, why: str) -> s
         why: what waits for it, as a sentence.
     """
     scopes = "".join(f"<code>{escape(one)}</code> " for one in page.scope.split())
-    client = page.client_id if page.client == page.provider else f"{page.client} ({page.client_id})"
+    known = "" if page.client == page.provider else f"{page.client}, "
     rows = [
         ("Connection", escape(page.connection)),
         ("Jupyter user", escape(owner or "")),
         ("Provider", escape(page.provider)),
         ("You sign in at", escape(page.host)),
-        ("OAuth client", escape(client)),
+        ("OAuth client", escape(f"{known}client ID {page.client_id}")),
         ("Asks for", scopes or "what the provider grants by default"),
         ("Meant for", escape(page.login_hint or "")),
         ("Until now as", escape(page.connected_as or "")),

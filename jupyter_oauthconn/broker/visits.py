@@ -39,7 +39,7 @@ _LONGEST_COOKIE = 128
 _WAITING = (
     "Your notebook asks for access to your data. Go on only if you have started this yourself:"
 )
-_NOTHING_WAITS = "No notebook waits for it yet: sign in now, and none need ask."
+_NOTHING_WAITS = "No notebook waits for it. Sign in now, and notebooks can use it at once."
 _ELSEWHERE = (
     "A sign-in for this connection waits on another device or in a terminal. The button ends that "
     "one and starts one here:"

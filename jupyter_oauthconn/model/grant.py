@@ -90,7 +90,12 @@ class TokenAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewTokens:
-    """What is written into a grant after a sign-in or a refresh. All times are the store's."""
+    """What is written into a grant after a sign-in or a refresh. All times are the store's.
+
+    Attributes:
+        other: a token for another resource, and that resource, which came with the refresh token
+            (RFC 8707); written with it.
+    """
 
     access_token: Secret
     refresh_token: Secret | None
@@ -101,6 +106,7 @@ class NewTokens:
     refresh_expires_at: datetime | None
     scope: str
     extra: Mapping[str, str] = field(default_factory=dict)
+    other: tuple[str, NewTokens] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ from jupyter_oauthconn.model import (
 from jupyter_oauthconn.storage import Store
 
 from .history import record
-from .refresh import Refresher, client_refused, reauthorization_required
+from .refresh import Refresher, Wanted, client_refused, reauthorization_required
 
 _log = logging.getLogger(__name__)
 
@@ -48,12 +48,21 @@ class Tokens:
         min_validity: timedelta = DEFAULT_MIN_VALIDITY,
         exact: bool = False,
         rejected_generation: int | None = None,
+        resource: str | None = None,
     ) -> AccessToken:
         """See `Broker.access_token`. A fresh token costs two short SELECTs; one that is due is
         returned and renewed behind it; only an expired, rejected or too short one makes the
         caller wait."""
         grant = self._grant(owner_id, connection)
         now = self._store.now()
+        if resource:
+            kept = self._store.grants.read(owner_id, connection.id, resource)
+            good = kept is not None and not _is_rejected(kept, rejected_generation)
+            if kept is not None and good:
+                if kept.token.valid_for(min_validity, now=now, exact=exact):
+                    return self._fresh(connection, grant, now, kept)
+                good = kept.token.valid_for(timedelta(0), now=now) and not exact
+            return self._redeemed(connection, grant, resource, kept, alive=good)
         rejected = _is_rejected(grant, rejected_generation)
         if not rejected and grant.token.valid_for(min_validity, now=now, exact=exact):
             return self._fresh(connection, grant, now)
@@ -69,14 +78,21 @@ class Tokens:
         min_validity: timedelta = DEFAULT_MIN_VALIDITY,
         exact: bool = False,
         rejected_generation: int | None = None,
+        resource: str | None = None,
     ) -> AccessToken | None:
         """`access_token` for callers who must not wait: None where it might ask the provider."""
         grant = self._grant(owner_id, connection)
         now = self._store.now()
-        rejected = _is_rejected(grant, rejected_generation)
-        if rejected or not grant.token.valid_for(min_validity, now=now, exact=exact):
+        kept = grant
+        if resource:
+            found = self._store.grants.read(owner_id, connection.id, resource)
+            if found is None:
+                return None
+            kept = found
+        rejected = _is_rejected(kept, rejected_generation)
+        if rejected or not kept.token.valid_for(min_validity, now=now, exact=exact):
             return None
-        return self._fresh(connection, grant, now)
+        return self._fresh(connection, grant, now, kept if resource else None)
 
     def renew_now(self, owner_id: UUID, connection: Connection) -> AccessToken:
         """Refreshes because a person asks, whatever the back-off says."""
@@ -108,11 +124,37 @@ class Tokens:
             raise reauthorization_required(connection, grant)
         return grant
 
-    def _fresh(self, connection: Connection, grant: Grant, now: datetime) -> AccessToken:
-        if _due(grant, now):
-            self._refresher.start_behind(connection, grant)
-        self._record_release(connection, grant, grant.token)
-        return grant.token
+    def _fresh(
+        self, connection: Connection, grant: Grant, now: datetime, kept: Grant | None = None
+    ) -> AccessToken:
+        """`kept`: a token for another resource, which the refresh token of `grant` renews."""
+        shown = kept or grant
+        if _due(grant, shown.token, now):
+            wanted = Wanted(kept.resource, kept.generation) if kept else None
+            self._refresher.start_behind(connection, grant, wanted)
+        self._record_release(connection, shown, shown.token)
+        return shown.token
+
+    def _redeemed(
+        self,
+        connection: Connection,
+        grant: Grant,
+        resource: str,
+        kept: Grant | None,
+        *,
+        alive: bool,
+    ) -> AccessToken:
+        """A token for another resource. `alive`: the kept one serves if there is no other."""
+        wanted = Wanted(resource, kept.generation if kept else 0)
+        try:
+            _check_refreshable(connection, grant)
+            token = self._refresher.refresh(connection, grant, wanted=wanted)
+        except ProviderError:
+            if kept is None or not alive:
+                raise
+            return kept.token
+        record(self._store, "token_issued", grant.owner_id, connection=connection)
+        return token
 
     def _renewed(
         self, connection: Connection, grant: Grant, now: datetime, *, rejected: bool, exact: bool
@@ -166,12 +208,12 @@ def _is_rejected(grant: Grant, generation: int | None) -> bool:
     return generation is not None and grant.generation <= generation
 
 
-def _due(grant: Grant, now: datetime) -> bool:
+def _due(grant: Grant, token: AccessToken, now: datetime) -> bool:
     return (
         grant.has_refresh_token
         and grant.state is GrantState.ACTIVE
-        and grant.token.refresh_at is not None
-        and grant.token.refresh_at <= now
+        and token.refresh_at is not None
+        and token.refresh_at <= now
     )
 
 

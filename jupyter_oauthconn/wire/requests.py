@@ -107,6 +107,7 @@ class TokenRequest(TypedDict, total=False):
     min_validity_seconds: float
     exact: bool
     rejected_generation: int | None
+    resource: str | None
     interactive: bool
 
 

@@ -228,6 +228,7 @@ class RefreshRules(TypedDict):
     kills_access_token: bool
     lifetime_seconds: float | None
     idle_seconds: float | None
+    resource_parameter: str
 
 
 class TokenPlacement(TypedDict):

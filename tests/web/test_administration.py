@@ -449,7 +449,7 @@ def test_any_provider_is_called_by_its_host(
     users: TwoUsers, browser: AdministratorsBrowser, server: PracticeServer
 ) -> None:
     for name, title, shown in (
-        ("one", "", "127.0.0.1"),
+        ("one", "", urlsplit(server.issuer).netloc),
         ("two", "Sales platform", "Sales platform"),
     ):
         browser.see("register/oidc")

@@ -112,12 +112,14 @@ class HttpBroker:
         min_validity: timedelta = DEFAULT_MIN_VALIDITY,
         exact: bool = False,
         rejected_generation: int | None = None,
+        resource: str | None = None,
         interactive: bool = False,
     ) -> AccessToken:
         asked: wire.TokenRequest = {
             "min_validity_seconds": min_validity.total_seconds(),
             "exact": exact,
             "rejected_generation": rejected_generation,
+            "resource": resource,
             "interactive": interactive,
         }
         # the clock of this process, before the way there: the token never lives longer than said

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from jupyter_oauthconn.catalog import Rotation
 from jupyter_oauthconn.errors import (
     InvalidClientError,
     OAuthConnError,
@@ -28,7 +27,6 @@ from jupyter_oauthconn.model import (
     TokenAnswer,
 )
 from jupyter_oauthconn.protocol import (
-    ClientCredentials,
     HttpAnswer,
     Transport,
     keep_first,
@@ -38,7 +36,7 @@ from jupyter_oauthconn.protocol import (
 from jupyter_oauthconn.storage import Store
 
 from ..history import record
-from ..profile import Profile, Profiles
+from ..profile import Profiles
 from ..revocation import revoke_at_provider
 from ..settings import RunningSettings
 from .failures import (
@@ -53,7 +51,17 @@ from .failures import (
     reauthorization_required,
 )
 from .kept_answers import KeptAnswers
-from .lifetimes import life_seconds, new_tokens
+from .lifetimes import life_seconds, new_tokens, saved_token
+from .renewal import (
+    HARMLESS_TWICE,
+    Renewal,
+    came_between,
+    grace_left,
+    is_about_resource,
+    is_odd,
+    may_end_the_grant,
+)
+from .resources import check_resource, resource_parameters, resource_refused, with_own_token
 
 #: No request leaves later than this after the claim: lease (45 s) less time-out (15 s), and some.
 _LATEST_SEND_SECONDS = 25.0
@@ -62,34 +70,6 @@ _HOLDER_SECONDS = 3.0
 _HOLDER_PAUSE = 0.1
 #: Within the provider's grace period a lost answer is asked for again after this part of it.
 _SHARE_OF_GRACE = 0.2
-#: HTTP statuses that say the request was not worked on (RFC 6585 §4, RFC 9110 §15.6.4).
-_NOT_WORKED_ON = frozenset({429, 503})
-_SERVER_ERROR = 500
-_HARMLESS_TWICE = frozenset({Rotation.NONE, Rotation.OLD_STAYS_VALID})
-
-
-@dataclass(frozen=True, slots=True)
-class _Renewal:
-    """One renewal under way.
-
-    Attributes:
-        margin: the setting `refresh_margin`, read before anything is sent.
-        started: monotonic, the moment of the claim.
-    """
-
-    connection: Connection
-    claim: Claim
-    profile: Profile
-    credentials: ClientCredentials
-    margin: timedelta
-    started: float
-
-    def seconds(self) -> float:
-        return time.monotonic() - self.started
-
-    def now(self) -> datetime:
-        """The store's time, without asking it again."""
-        return self.claim.claimed_at + timedelta(seconds=self.seconds())
 
 
 class Exchange:
@@ -109,18 +89,22 @@ class Exchange:
         self._kept = kept
         self._settings = settings
 
-    def renew(self, connection: Connection, claim: Claim, *, spare: bool) -> AccessToken:
+    def renew(
+        self, connection: Connection, claim: Claim, *, spare: bool, resource: str = ""
+    ) -> AccessToken:
         """Refreshes the claimed grant and returns the new token; the lease ends in every case.
 
         Args:
             spare: the old access token still serves; it is not risked for a refresh token whose
                 last answer was lost.
+            resource: the token wanted is for that one; the grant's own access token stays.
 
         Raises:
             ReauthorizationRequiredError: the provider ended the grant.
             ProviderError: it passes, or an administrator must act; the grant is kept.
+            InvalidParameterError: the provider gives no token for that resource.
         """
-        renewal = self._prepare(connection, claim)
+        renewal = self._prepare(connection, claim, resource)
         if spare:
             self._spare_old_token(renewal)
         try:
@@ -129,29 +113,26 @@ class Exchange:
             seen = replace(claim.grant, last_error=last_error(error, claim.claimed_at))
             raise client_refused(connection, seen) from None
         except ProviderRejectedError as error:
+            if resource and kind_of(error) is not Kind.TRANSIENT:
+                # perhaps about the resource alone; a dead grant shows at its own refresh. Some
+                # providers spend the refresh token all the same, so the old token is spared
+                spent = renewal.profile.entry.refresh.rotation not in HARMLESS_TWICE
+                seen_error = last_error(error, claim.claimed_at)
+                self._store.grants.record_failure(
+                    claim, seen_error, not_before=None, spent_unknown=spent
+                )
+                raise resource_refused(renewal.profile, resource, error) from None
             if kind_of(error) is not Kind.PERMANENT:
                 raise
             return self._after_rejection(renewal, error)
 
-    def as_token(self, claim: Claim, tokens: NewTokens) -> AccessToken:
-        """What `tokens` will be once they are saved under `claim`."""
-        return AccessToken(
-            value=tokens.access_token,
-            generation=claim.grant.generation + 1,
-            token_type=tokens.token_type,
-            expires_at=tokens.expires_at,
-            refresh_at=tokens.refresh_at,
-            issued_at=tokens.issued_at,
-            scope=tokens.scope,
-            resource=claim.grant.resource or None,
-            extra=tokens.extra,
-        )
-
-    def _prepare(self, connection: Connection, claim: Claim) -> _Renewal:
+    def _prepare(self, connection: Connection, claim: Claim, resource: str) -> Renewal:
         """Metadata and secrets first: nothing is marked as sent before everything is at hand."""
         started = time.monotonic()
         try:
             profile = self._profiles.of(connection)
+            if resource:
+                check_resource(profile, resource)
             credentials = self._profiles.credentials(profile.client)
             margin = self._settings.now().refresh_margin
             self._check_still_active(connection, claim)
@@ -161,7 +142,7 @@ class Exchange:
         except OAuthConnError:
             self._store.grants.release(claim)
             raise
-        return _Renewal(connection, claim, profile, credentials, margin, started)
+        return Renewal(connection, claim, profile, credentials, margin, started, resource)
 
     def _check_still_active(self, connection: Connection, claim: Claim) -> None:
         """An edit of the client ends its grants with it: whoever sees the new addresses sees that,
@@ -171,7 +152,7 @@ class Exchange:
         if now is not None and now.state is GrantState.REAUTH_REQUIRED:
             raise reauthorization_required(connection, now)
 
-    def _spare_old_token(self, renewal: _Renewal) -> None:
+    def _spare_old_token(self, renewal: Renewal) -> None:
         """After a refresh whose answer was lost the token may be spent.
 
         Where an old refresh token stays valid, or its grace period still runs, it is presented
@@ -179,7 +160,7 @@ class Exchange:
         one is used up first.
         """
         claim = renewal.claim
-        if not _may_end_the_grant(renewal):
+        if not may_end_the_grant(renewal):
             return
         expires_at = claim.grant.token.expires_at
         if expires_at is None or expires_at <= claim.claimed_at:
@@ -192,7 +173,7 @@ class Exchange:
         self._failed(renewal.connection, claim, error, spent_unknown=True)
         raise error
 
-    def _newest_refresh_token(self, renewal: _Renewal) -> Secret:
+    def _newest_refresh_token(self, renewal: Renewal) -> Secret:
         """The claim's own, unless the one who asked before still comes with its successor.
 
         A lease that ran out and was not given back had a holder who is dead, or who holds the
@@ -200,7 +181,7 @@ class Exchange:
         of the holder's pauses, by now as a candidate.
         """
         claim, grants = renewal.claim, self._store.grants
-        if claim.grant.lease_until is None or not _may_end_the_grant(renewal):
+        if claim.grant.lease_until is None or not may_end_the_grant(renewal):
             return claim.refresh_token
         deadline = time.monotonic() + _HOLDER_SECONDS
         while (candidate := grants.next_candidate(claim.grant.id)) is None:
@@ -210,14 +191,14 @@ class Exchange:
         grants.use_candidate(candidate.id)
         return candidate.refresh_token
 
-    def _present(self, renewal: _Renewal, refresh_token: Secret) -> AccessToken:
+    def _present(self, renewal: Renewal, refresh_token: Secret) -> AccessToken:
         """Sends one refresh request and saves what comes back."""
         connection, claim = renewal.connection, renewal.claim
         request = refresh_request(
             endpoint=renewal.profile.refresh_endpoint,
             credentials=renewal.credentials,
             refresh_token=refresh_token,
-            resource=claim.grant.resource or None,
+            **resource_parameters(renewal.profile, renewal.resource),
         )
         if renewal.seconds() > _LATEST_SEND_SECONDS or not self._store.grants.mark_sent(claim):
             self._store.grants.release(claim)
@@ -230,7 +211,7 @@ class Exchange:
         try:
             answer = self._transport.send(request, typed_host=renewal.profile.is_typed(request.url))
         except ProviderUnavailableError as error:
-            grace = _grace_left(renewal)
+            grace = grace_left(renewal)
             self._failed(connection, claim, error, spent_unknown=error.request_sent, grace=grace)
             raise
         except ProviderError as error:
@@ -238,7 +219,7 @@ class Exchange:
             raise
         return self._save(renewal, self._read(renewal, answer, issued_at))
 
-    def _read(self, renewal: _Renewal, answer: HttpAnswer, issued_at: datetime) -> NewTokens:
+    def _read(self, renewal: Renewal, answer: HttpAnswer, issued_at: datetime) -> NewTokens:
         """Keeps whatever tokens came, then judges the answer."""
         claim = renewal.claim
         access_token, refresh_token = keep_first(answer)
@@ -259,23 +240,25 @@ class Exchange:
         except ProviderError as error:
             if refresh_token is not None:
                 self._store.grants.keep_candidate(claim, access_token, refresh_token)
-            if kind_of(error) is not Kind.PERMANENT:
-                odd = answer.status >= _SERVER_ERROR and answer.status not in _NOT_WORKED_ON
+            if kind_of(error) is not Kind.PERMANENT and not is_about_resource(renewal, error):
+                odd = is_odd(answer.status)
                 self._failed(renewal.connection, claim, error, spent_unknown=odd)
             raise
         return new_tokens(
             validated, renewal.profile, issued_at=issued_at, margin=renewal.margin, previous=claim
         )
 
-    def _save(self, renewal: _Renewal, tokens: NewTokens) -> AccessToken:
+    def _save(self, renewal: Renewal, tokens: NewTokens) -> AccessToken:
+        if renewal.resource:
+            return self._save_for_resource(renewal, tokens)
         claim, connection, grants = renewal.claim, renewal.connection, self._store.grants
 
         def discard() -> Revocation:
-            return revoke_at_provider(self._transport, renewal.profile, renewal.credentials, tokens)
+            return self._discard(renewal, tokens)
 
         if self._kept.save(claim, tokens, discard):
             record(self._store, "refreshed", claim.grant.owner_id, connection=connection)
-            return self.as_token(claim, tokens)
+            return saved_token(claim, tokens)
         try:
             current = grants.read(claim.grant.owner_id, connection.id, claim.grant.resource)
             kept = tokens.refresh_token is None or grants.keep_candidate(
@@ -290,9 +273,27 @@ class Exchange:
             raise gone(connection)
         if current.generation > claim.grant.generation:
             return current.token
-        return self.as_token(claim, tokens)
+        return saved_token(claim, tokens)
 
-    def _after_rejection(self, renewal: _Renewal, error: ProviderRejectedError) -> AccessToken:
+    def _save_for_resource(self, renewal: Renewal, tokens: NewTokens) -> AccessToken:
+        """With the refresh token, in one transaction; the grant's own access token stays."""
+        claim, resource = renewal.claim, renewal.resource
+        own = with_own_token(claim, tokens, resource)
+        if self._kept.save(claim, own, lambda: self._discard(renewal, own)):
+            kept = self._store.grants.read(
+                claim.grant.owner_id, claim.grant.connection_id, resource
+            )
+            if kept is not None:
+                return kept.token
+        elif tokens.refresh_token is not None:
+            self._store.grants.keep_candidate(claim, tokens.access_token, tokens.refresh_token)
+        raise came_between(renewal.connection)
+
+    def _discard(self, renewal: Renewal, tokens: NewTokens) -> Revocation:
+        """What cannot be kept must not stay alive at the provider."""
+        return revoke_at_provider(self._transport, renewal.profile, renewal.credentials, tokens)
+
+    def _after_rejection(self, renewal: Renewal, error: ProviderRejectedError) -> AccessToken:
         """`invalid_grant` may be a lost race, or a rotation waiting among the candidates."""
         connection, claim = renewal.connection, renewal.claim
         grants = self._store.grants
@@ -357,19 +358,3 @@ class Exchange:
             connection=connection,
             outcome=last_error(error, at).code,
         )
-
-
-def _grace_left(renewal: _Renewal) -> timedelta | None:
-    """The provider's grace period while it runs: a lost answer is to be asked for again in it."""
-    claim, grace = renewal.claim, renewal.profile.entry.refresh.grace
-    sent_at = claim.previous_sent_at or claim.claimed_at
-    return grace if grace and claim.claimed_at - sent_at < grace else None
-
-
-def _may_end_the_grant(renewal: _Renewal) -> bool:
-    """Whether the token was perhaps spent by a refresh whose answer was lost, and the provider
-    takes a second use for a theft."""
-    claim, rules = renewal.claim, renewal.profile.entry.refresh
-    if claim.previous is not Attempt.SENT or rules.rotation in _HARMLESS_TWICE:
-        return False
-    return _grace_left(renewal) is None

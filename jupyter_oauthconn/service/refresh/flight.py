@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from jupyter_oauthconn.storage import Store
 from .exchange import Exchange
 from .failures import client_refused, gone, reauthorization_required
 from .kept_answers import KeptAnswers
+from .lifetimes import saved_token
 
 #: Longer than the time-out of a provider call, so that a lease never ends under a live request.
 LEASE = timedelta(seconds=45)
@@ -26,6 +28,14 @@ _LONGEST_PAUSE = 0.2
 _FLIGHTS = 8
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A token for another resource, newer than the generation `after` (0: none is there)."""
+
+    resource: str
+    after: int
+
+
 class Refresher:
     """Renews grants; thread-safe. A forked child needs one of its own."""
 
@@ -34,7 +44,7 @@ class Refresher:
         self._exchange = exchange
         self._kept = kept
         self._pool = ThreadPoolExecutor(_FLIGHTS, thread_name_prefix="oauthconn-refresh")
-        self._flights: dict[UUID, Future[AccessToken]] = {}
+        self._flights: dict[tuple[UUID, str], Future[AccessToken]] = {}
         # reentrant: a flight that lands at once calls back in the thread that started it
         self._lock = threading.RLock()
 
@@ -45,6 +55,7 @@ class Refresher:
         *,
         spare: bool = True,
         although_backing_off: bool = False,
+        wanted: Wanted | None = None,
     ) -> AccessToken:
         """A token newer than `grant`'s; joins the flight that is under way.
 
@@ -53,12 +64,13 @@ class Refresher:
         Args:
             spare: see `Exchange.renew`; False when a resource has rejected the old token.
             although_backing_off: a person asks, so the provider is asked again at once.
+            wanted: a token for another resource, by the refresh token of `grant`.
 
         Raises:
             ReauthorizationRequiredError, ProviderError, StorageError
         """
         flight = self._fly(
-            connection, grant, spare=spare, although_backing_off=although_backing_off
+            connection, grant, spare=spare, although_backing_off=although_backing_off, wanted=wanted
         )
         wait([flight], timeout=_PATIENCE_SECONDS)
         if not flight.done():
@@ -68,20 +80,29 @@ class Refresher:
             )
         return flight.result()
 
-    def start_behind(self, connection: Connection, grant: Grant) -> None:
+    def start_behind(
+        self, connection: Connection, grant: Grant, wanted: Wanted | None = None
+    ) -> None:
         """Starts a refresh that nobody waits for: the old token is still good."""
         if grant.not_before is None or grant.not_before <= self._store.now():
-            self._fly(connection, grant, spare=True, although_backing_off=False)
+            self._fly(connection, grant, spare=True, although_backing_off=False, wanted=wanted)
 
     def close(self) -> None:
         """Waits for the answers that are on their way; starts nothing more."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _fly(
-        self, connection: Connection, grant: Grant, *, spare: bool, although_backing_off: bool
+        self,
+        connection: Connection,
+        grant: Grant,
+        *,
+        spare: bool,
+        although_backing_off: bool,
+        wanted: Wanted | None,
     ) -> Future[AccessToken]:
+        key = (grant.id, wanted.resource if wanted else "")
         with self._lock:
-            flight = self._flights.get(grant.id)
+            flight = self._flights.get(key)
             if flight is None:
                 flight = self._pool.submit(
                     self._renew,
@@ -89,27 +110,35 @@ class Refresher:
                     grant,
                     spare=spare,
                     although_backing_off=although_backing_off,
+                    wanted=wanted,
                 )
-                self._flights[grant.id] = flight
-                flight.add_done_callback(lambda _: self._land(grant.id))
+                self._flights[key] = flight
+                flight.add_done_callback(lambda _: self._land(key))
             return flight
 
-    def _land(self, grant_id: UUID) -> None:
+    def _land(self, key: tuple[UUID, str]) -> None:
         with self._lock:
-            self._flights.pop(grant_id, None)
+            self._flights.pop(key, None)
 
     def _renew(
-        self, connection: Connection, seen: Grant, *, spare: bool, although_backing_off: bool
+        self,
+        connection: Connection,
+        seen: Grant,
+        *,
+        spare: bool,
+        although_backing_off: bool,
+        wanted: Wanted | None,
     ) -> AccessToken:
         pause = _FIRST_PAUSE
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while True:
             unsaved = self._kept.in_memory(seen.id)
-            if unsaved is not None:
-                return self._exchange.as_token(*unsaved)
+            if unsaved is not None and wanted is None:
+                return saved_token(*unsaved)
             grant = self._current(connection, seen)
-            if grant.generation > seen.generation:
-                return grant.token
+            newer = self._newer(grant, seen, wanted)
+            if newer is not None:
+                return newer
             if grant.attempt is Attempt.SENT and self._store.grants.replay_spool():
                 continue  # the process that had asked left the answer there at its end
             self._check_renewable(connection, grant, although_backing_off)
@@ -120,7 +149,8 @@ class Refresher:
                 although_backing_off=although_backing_off,
             )
             if claim is not None:
-                return self._exchange.renew(connection, claim, spare=spare)
+                resource = wanted.resource if wanted else ""
+                return self._exchange.renew(connection, claim, spare=spare, resource=resource)
             if time.monotonic() > deadline:
                 raise ProviderUnavailableError(
                     f"{connection.name}: another process has been refreshing for a minute.",
@@ -128,6 +158,13 @@ class Refresher:
                 )
             time.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
+
+    def _newer(self, grant: Grant, seen: Grant, wanted: Wanted | None) -> AccessToken | None:
+        """What somebody else has brought meanwhile."""
+        if wanted is None:
+            return grant.token if grant.generation > seen.generation else None
+        kept = self._store.grants.read(seen.owner_id, seen.connection_id, wanted.resource)
+        return kept.token if kept is not None and kept.generation > wanted.after else None
 
     def _current(self, connection: Connection, seen: Grant) -> Grant:
         grant = self._store.grants.read(seen.owner_id, connection.id, seen.resource)

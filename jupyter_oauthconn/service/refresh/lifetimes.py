@@ -50,6 +50,20 @@ def new_tokens(
     )
 
 
+def saved_token(claim: Claim, tokens: NewTokens) -> AccessToken:
+    """What `tokens` will be once they are saved under `claim`."""
+    return AccessToken(
+        value=tokens.access_token,
+        generation=claim.grant.generation + 1,
+        token_type=tokens.token_type,
+        expires_at=tokens.expires_at,
+        refresh_at=tokens.refresh_at,
+        issued_at=tokens.issued_at,
+        scope=tokens.scope,
+        extra=tokens.extra,
+    )
+
+
 def _expires_at(answer: TokenAnswer, profile: Profile, issued_at: datetime) -> datetime | None:
     if answer.expires_in is not None:
         return issued_at + timedelta(seconds=answer.expires_in)

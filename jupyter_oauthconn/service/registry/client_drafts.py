@@ -202,7 +202,7 @@ def _no_reference() -> InvalidParameterError:
 def _usual_title(draft: ClientDraft, entry: ProviderEntry) -> str:
     """The entry's; the host where the entry stands for any provider."""
     address = draft.issuer or draft.endpoints.authorization
-    host = urlsplit(address).hostname if address and entry.stands_for_any else None
+    host = urlsplit(address).netloc if address and entry.stands_for_any else None
     return host or entry.title
 
 

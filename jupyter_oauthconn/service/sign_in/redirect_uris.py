@@ -45,13 +45,16 @@ def check_redirect_uri(uri: str) -> str:
         reason = "is not an absolute http(s) address without a fragment"
     elif parts.username is not None or parts.password is not None:
         reason = "contains a user name"
+    elif "*" in uri:
+        # nobody comes back to it: it is compared letter by letter (RFC 9700 §4.1.3)
+        reason = "contains `*`, and stands for itself alone"
     elif _is_readable_on_its_way(parts):
         reason = "uses http on a host that is not loopback, where a code could be read on its way"
     else:
         return uri
     raise InvalidParameterError(
         f"The redirect URI {uri!r} {reason}.",
-        hint="Use https, or http on localhost, 127.0.0.1 or [::1].",
+        hint="Give one whole address, with https, or http on localhost, 127.0.0.1 or [::1].",
         parameter="redirect_uri",
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -115,6 +115,8 @@ class Grants:
                 connection.execute(
                     sa.delete(refresh_candidates).where(refresh_candidates.c.grant_id == id)
                 )
+                # perhaps another account's
+                connection.execute(sa.delete(grants).where(_of_other_resources(id)))
                 statement = sa.update(grants).where(grants.c.id == id).values(values)
             return self._records.grant(connection.execute(statement.returning(*grants.c)).one())
 
@@ -227,7 +229,7 @@ class Grants:
 
         Raises `StorageError`.
         """
-        self._spool.write(Renewal.of(claim), complete(tokens, claim))
+        self._spool.write(Renewal.of(claim), replace(complete(tokens, claim), other=None))
 
     def replay_spool(self) -> int:
         """Saves what lies in the spool, or keeps it as candidates; returns how many were saved."""
@@ -288,6 +290,15 @@ class Grants:
 _READ = sa.select(grants).where(
     *(grants.c[name] == sa.bindparam(name) for name in ("owner_id", "connection_id", "resource"))
 )
+
+
+def _of_other_resources(grant_id: UUID) -> sa.ColumnElement[bool]:
+    """The tokens for other resources that came from that grant's refresh tokens."""
+    own = sa.alias(grants)
+    place = sa.select(own.c.owner_id, own.c.connection_id).where(own.c.id == grant_id)
+    return sa.and_(
+        sa.tuple_(grants.c.owner_id, grants.c.connection_id).in_(place), grants.c.resource != ""
+    )
 
 
 def _of_client(name: str) -> sa.ColumnElement[bool]:

@@ -6,6 +6,7 @@ No transaction is open while a provider is asked.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -18,6 +19,12 @@ from ..database import Database
 from ..tables import grants, refresh_candidates
 from .candidates import Candidates
 from .records import AT_REST, WELL, Records, Renewal, complete, error_to_json
+
+#: Columns that a token for another resource shares with the sign-in it comes from.
+_OF_THE_SIGN_IN = (
+    "requested_scope", "identity", "subject", "connected_at", "refreshed_at", "state", "reason",
+    "sign_in_generation",
+)  # fmt: skip
 
 
 class RefreshLease:
@@ -118,6 +125,8 @@ class RefreshLease:
         statement = sa.update(grants).where(_held_by(renewal)).values(columns)
         with self._database.writing() as connection:
             if connection.execute(statement).rowcount:
+                if tokens.other is not None:
+                    self._write_other(connection, renewal.grant_id, *tokens.other)
                 connection.execute(
                     sa.delete(refresh_candidates).where(
                         refresh_candidates.c.grant_id == renewal.grant_id,
@@ -129,6 +138,30 @@ class RefreshLease:
                 sa.select(grants.c.last_attempt_id).where(grants.c.id == renewal.grant_id)
             ).scalar()
             return bool(last == renewal.lease_id)
+
+    def _write_other(
+        self, connection: sa.Connection, grant_id: UUID, resource: str, tokens: NewTokens
+    ) -> None:
+        """A token for another resource; the refresh token stays with the sign-in's own grant."""
+        own = connection.execute(sa.select(grants).where(grants.c.id == grant_id)).one()
+        place = {
+            "owner_id": own.owner_id, "connection_id": own.connection_id, "resource": resource,
+        }  # fmt: skip
+        here = sa.select(grants).where(*(grants.c[name] == one for name, one in place.items()))
+        row = connection.execute(here.with_for_update()).first()
+        id = uuid4() if row is None else row.id
+        generation = 1 if row is None else row.generation + 1
+        alone = replace(tokens, refresh_token=None)
+        values = {
+            **{name: own._mapping[name] for name in _OF_THE_SIGN_IN},
+            **WELL,
+            **self._records.columns(id, own.owner_id, generation, alone),
+        }
+        statement: sa.Insert | sa.Update = sa.update(grants).where(grants.c.id == id)
+        if row is None:
+            statement = sa.insert(grants)
+            values |= {"id": id, **place}
+        connection.execute(statement.values(values))
 
     def record_failure(
         self,

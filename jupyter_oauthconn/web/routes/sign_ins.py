@@ -87,6 +87,7 @@ def _asked(call: ApiCall) -> dict[str, Any]:
         else duration("min_validity_seconds", seconds),
         "exact": call.body.get("exact", False),
         "rejected_generation": call.body.get("rejected_generation"),
+        "resource": call.body.get("resource"),
     }
 
 

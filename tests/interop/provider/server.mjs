@@ -6,7 +6,7 @@
 // Prints one line of JSON with both addresses, and ends when its standard input does.
 import { createHash, generateKeyPairSync } from 'node:crypto';
 import { createServer } from 'node:http';
-import { Provider } from 'oidc-provider';
+import { Provider, errors } from 'oidc-provider';
 
 // OpenID Connect Core §5.4: a conforming one keeps the e-mail address out of the ID token
 const { conformIdTokenClaims = false } = JSON.parse(process.argv[2] ?? '{}');
@@ -84,7 +84,21 @@ const provider = new Provider(issuer, {
     deviceFlow: { enabled: true },
     introspection: { enabled: true },
     revocation: { enabled: true },
-    resourceIndicators: { enabled: false },
+    // RFC 8707: a token for a store of its own, if the sign-in had asked for that store, too
+    resourceIndicators: {
+      enabled: true,
+      defaultResource: () => undefined,
+      useGrantedResource: () => false,
+      getResourceServerInfo: (ctx, resource) => {
+        if (!resource.startsWith('urn:store:')) throw new errors.InvalidTarget();
+        return {
+          scope: 'rows',
+          audience: resource,
+          accessTokenFormat: 'jwt',
+          accessTokenTTL: settings.seconds.AccessToken,
+        };
+      },
+    },
     rpInitiatedLogout: { enabled: false },
   },
   pkce: { required: () => true },

@@ -162,7 +162,7 @@ def _step(
 def _called(entry: ProviderEntry, typed: Mapping[str, str]) -> str:
     """The provider's name, as far as it has one."""
     address = typed.get("issuer") or typed.get(endpoint("authorization")) or ""
-    return (entry.stands_for_any and urlsplit(address).hostname) or entry.title
+    return (entry.stands_for_any and urlsplit(address).netloc) or entry.title
 
 
 def _todo(entry: ProviderEntry, typed: Mapping[str, str], uris: list[str]) -> list[tuple[str, str]]:

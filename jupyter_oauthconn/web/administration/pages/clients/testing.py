@@ -15,6 +15,7 @@ from jupyter_oauthconn.model import (
     Outcome,
     check_name,
 )
+from jupyter_oauthconn.service.checks.redirect_uris import redirect_uris
 
 from ... import words
 from ...desk import AdminPage, Answer, Desk, GoTo, Page
@@ -79,7 +80,8 @@ def _look(desk: Desk) -> Answer:
 
 def _test(desk: Desk) -> Answer:
     """Changes nothing, so its outcome is shown at once."""
-    return _page(desk, desk.broker.test_client(desk.name))
+    here = redirect_uris(desk.broker.client(desk.name), f"{desk.origin}{desk.host.mount}")
+    return _page(desk, [here, *desk.broker.test_client(desk.name)])
 
 
 def _links(desk: Desk, client: ClientRegistration, check: Check) -> tuple[Link, ...]:
