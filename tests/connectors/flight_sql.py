@@ -23,7 +23,7 @@ class FlightSql:
         self.calls: list[str] = []
         self._server = _Server(_TokenCheck(issuer, self.calls))
         self.url = f"grpc://127.0.0.1:{self._server.port}"
-        self._thread = threading.Thread(target=self._server.serve)
+        self._thread = threading.Thread(target=self._server.serve, daemon=True)
         self._thread.start()
 
     def read(self, token: str) -> list[tuple[Any, ...]]:

@@ -30,7 +30,7 @@ class RadiusServer:
         self._channel.bind(("127.0.0.1", 0))
         self.port: int = self._channel.getsockname()[1]
         self._ended = False
-        self._thread = threading.Thread(target=self._serve)
+        self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
     def close(self) -> None:

@@ -205,7 +205,9 @@ class ShortSessions:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _relay(self))
         self._server.daemon_threads = True
         self.sts_url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.05,), daemon=True
+        )
         self._thread.start()
 
     def close(self) -> None:
