@@ -3,10 +3,11 @@ card, and `%sql` of JupySQL."""
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ import jupyter_oauthconn as oc
 from jupyter_oauthconn.catalog import Handle, Placement, TokenPlacement
 from jupyter_oauthconn.connectors import Access, ForResource, Reach, connector, kinds
 from jupyter_oauthconn.kernel.handles import access_of
+from jupyter_oauthconn.kernel.handles.card import in_words
 from jupyter_oauthconn.kernel.handles.opening import EVERYWHERE
 from jupyter_oauthconn.model import Outcome
 
@@ -336,7 +338,7 @@ def test_the_card(broker: FakeBroker, database: gate.Gate) -> None:
     read = Card(card())
     text = " ".join(read.texts)
     for part in ("Connection", "sales", "Acme", "Authenticated", "you@example.com", "engine",
-                 "(Acme SQL)", "httpx", "session", "credential"):  # fmt: skip
+                 "httpx", "session", "credential"):  # fmt: skip
         assert part in text, part
     rows = [attributes for tag, attributes in read.tags if tag == "th"]
     assert rows
@@ -348,8 +350,29 @@ def test_the_card(broker: FakeBroker, database: gate.Gate) -> None:
     assert MARKER not in card()
 
 
+def test_the_card_says_how_long_and_no_time_of_day(
+    broker: FakeBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = broker.connection
+    status = real("sales").status
+    assert status is not None
+    now = datetime.now(UTC)
+    status = replace(
+        status,
+        expires_at=now + timedelta(minutes=60),
+        refresh_expires_at=now + timedelta(days=90),
+    )
+    monkeypatch.setattr(broker, "connection", lambda name: replace(real(name), status=status))
+    html = card()
+    assert "good for about an hour when shown, renewed by itself" in html
+    assert "good for about 90 days when shown" in html
+    assert not re.search(r"\d\d:\d\d|20\d\d-", html)
+    status = replace(status, expires_at=now - timedelta(seconds=1))
+    assert "has ended" in card()
+
+
 def test_the_card_escapes_what_others_wrote(broker: FakeBroker) -> None:
-    hand_over(broker, replace(ENGINE, title="<script>"), title="<b>Acme</b>")
+    hand_over(broker, replace(ENGINE, kind="<script>"), title="<b>Acme</b>")
     broker.identities["sales"] = "<img src=x>"
     html = card()
     for tag in ("<script", "<b>", "<img"):
@@ -435,3 +458,16 @@ def test_jupysql_takes_the_engine(
     assert run("%sql select 'still' as answer").dict() == {"answer": ("still",)}
     run("%sql --close gate://ada@localhost/sales")
     assert MARKER not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (1, "less than a minute"), (59, "less than a minute"), (61, "a few minutes"),
+        (299.9, "about 5 minutes"), (600, "about 10 minutes"), (2_999, "about 50 minutes"),
+        (3_001, "about an hour"), (3_599.5, "about an hour"), (7_199, "about 2 hours"),
+        (86_399, "about 24 hours"), (7_776_000 - 1, "about 90 days"),
+    ],
+)  # fmt: skip
+def test_how_long_in_round_words(seconds: float, words: str) -> None:
+    assert in_words(timedelta(seconds=seconds)) == words
