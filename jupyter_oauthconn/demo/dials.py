@@ -19,6 +19,7 @@ from jupyter_oauthconn.errors import (
 from jupyter_oauthconn.model import Secret
 
 if TYPE_CHECKING:
+    from .database import SalesDatabase
     from .provider import Record
     from .server import PracticeServer
 
@@ -62,7 +63,7 @@ class Practice:
     """
 
     #: so that a misspelt dial is an error
-    __slots__ = ("_issuer", "_server")
+    __slots__ = ("_database", "_issuer", "_server")
 
     access_token_seconds = _Dial[float]()
     refresh_grace_seconds = _Dial[float]()
@@ -75,6 +76,7 @@ class Practice:
     def __init__(self) -> None:
         self._issuer: str | None = None
         self._server: PracticeServer | None = None
+        self._database: SalesDatabase | None = None
 
     def start(self, *, port: int = 0) -> Practice:
         """Attaches to the provider that JUPYTER_OAUTHCONN_PRACTICE_URL names, else starts one here.
@@ -130,6 +132,20 @@ class Practice:
     def confidential_secret(self) -> Secret:
         """The client secret of its client app `confidential-notebook`."""
         return Secret(self._ask("GET", "dials")["confidential_secret"])
+
+    def start_database(self) -> int:
+        """A real PostgreSQL of this machine with the table `sales`, to which an access token is the
+        password; its port. A second call changes nothing; it ends with this process.
+
+        Raises:
+            ConfigurationError: its server is not installed; the hint is the command.
+        """
+        if self._database is None:
+            from .database import SalesDatabase
+
+            self._database = SalesDatabase(self.issuer)
+            atexit.register(self._database.close)
+        return self._database.port
 
     def expire(self, name: str) -> None:
         """The access tokens of that connection are refused from now on; a refresh helps."""

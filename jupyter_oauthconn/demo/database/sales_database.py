@@ -1,0 +1,85 @@
+"""The rows of the practice provider in PostgreSQL, for whoever has an access token."""
+
+from __future__ import annotations
+
+import http.client
+import tempfile
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from ..provider import ACCOUNTS
+from ..provider.sales import Sales
+from .cluster import Postgres, start_postgres
+from .radius import RadiusServer
+
+_NAME = "practice"
+_TIMEOUT_SECONDS = 10
+
+
+class SalesDatabase:
+    """Runs from the start until `close`. The table `sales` is that of `data/sales`.
+
+    Attributes:
+        port: on 127.0.0.1.
+        asked: how many passwords were laid before the provider.
+    """
+
+    def __init__(self, issuer: str) -> None:
+        self._issuer = issuer
+        self._radius = RadiusServer(self._accepts)
+        folder = Path(tempfile.mkdtemp(prefix="oauthconn-practice-"))
+        try:
+            self._server = start_postgres(folder / "cluster")
+            self.port = self._server.port
+            _fill(self._server)
+            self._server.let_in(
+                f"host {_NAME} all 127.0.0.1/32 radius radiusservers=127.0.0.1 "
+                f"radiussecrets={self._radius.secret} radiusports={self._radius.port}"
+            )
+        except BaseException:
+            self._radius.close()
+            raise
+
+    @property
+    def asked(self) -> int:
+        return self._radius.asked
+
+    def close(self) -> None:
+        self._server.kill()
+        self._radius.close()
+
+    def _accepts(self, token: str, user: str) -> bool:
+        """What a resource server does with a token that it cannot read (RFC 7662 in small): asks
+        whose it is, and whether it still lives."""
+        parts = urlsplit(self._issuer)
+        connection = http.client.HTTPConnection(parts.netloc, timeout=_TIMEOUT_SECONDS)
+        try:
+            headers = {"Authorization": f"Bearer {token}"}
+            connection.request("GET", f"{parts.path}/data/whoami", headers=headers)
+            answer = connection.getresponse()
+            body = answer.read()
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+        return answer.status == http.HTTPStatus.OK and f'"{user}"'.encode() in body
+
+
+def _fill(server: Postgres) -> None:
+    import psycopg
+    from psycopg import sql
+
+    address = server.create_database(_NAME).replace("postgresql+psycopg", "postgresql")
+    with psycopg.connect(address) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "create table sales (month text, region text, product text, units int, "
+            "revenue double precision)"
+        )
+        cursor.executemany(
+            "insert into sales values (%(month)s, %(region)s, %(product)s, %(units)s, %(revenue)s)",
+            [dict(row) for row in Sales().rows],
+        )
+        for account in ACCOUNTS.values():
+            role = sql.Identifier(account.email)
+            cursor.execute(sql.SQL("create role {} login").format(role))
+        cursor.execute("grant select on sales to public")
