@@ -26,6 +26,7 @@ from jupyter_oauthconn.model import (
     Flow,
     LastError,
     Owner,
+    Reason,
     Secret,
     State,
 )
@@ -277,6 +278,10 @@ class Visit:
             why = _WAITING if pending.flow is self._site.flow else _ELSEWHERE
         form = self._site.form(connection.name, pending.id if pending else None)
         page = self._service.sign_ins.start_page(self._owner, connection)
+        status = connection.status
+        if status is not None and status.reason == Reason.REVOKED and status.last_error is not None:
+            # by an administrator: else nobody would know why it is asked for again
+            why = f"{status.last_error.message} {why}"
         return Shown(pages.start_page(page, form, owner=self._site.owner_name, why=why))
 
     def _misfit_page(self, connection: Connection) -> Shown | None:

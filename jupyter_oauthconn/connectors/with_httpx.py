@@ -32,7 +32,9 @@ class HttpxConnector:
             )
         options.setdefault("base_url", base_address(access))
         make = async_client if asynchronous else client
-        return make(access.source, access.reach, **options)
+        from .exchange import token_source
+
+        return make(token_source(access), access.reach, **options)
 
     def check(self, handle: httpx2.Client, access: Access) -> str:
         response = handle.get(probe_address(access))

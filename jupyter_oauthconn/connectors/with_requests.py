@@ -21,7 +21,9 @@ class SessionConnector:
     """Kind `session`: a `requests.Session`. It takes no options; set its attributes."""
 
     def open(self, access: Access) -> requests.Session:
-        return session(access.source, access.reach)
+        from .exchange import token_source
+
+        return session(token_source(access), access.reach)
 
     def check(self, handle: requests.Session, access: Access) -> str:
         response = handle.get(probe_address(access), timeout=_CHECK_SECONDS)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from jupyter_oauthconn.catalog import ProviderEntry
 from jupyter_oauthconn.model import (
     ClientRegistration,
     Connection,
+    EventFilter,
     Grant,
     GrantState,
+    LastError,
+    Owner,
     Reason,
     State,
     Status,
     scope_set,
 )
+from jupyter_oauthconn.storage import Store
 
 #: The end of a refresh token is "near" in the last fifth of its life, at most a week before.
 _NEAR_SHARE = 0.2
@@ -60,6 +65,29 @@ def status_of(
         refreshed_at=grant.refreshed_at,
         reason=reason,
         last_error=grant.last_error,
+    )
+
+
+def with_who_ended_it(connection: Connection, owner: Owner, store: Store) -> Connection:
+    """For a connection without a grant: the sign-in that an administrator ended is said to be, to
+    the person who did not see it."""
+    status = connection.status
+    if status is None or status.state is not State.NOT_CONNECTED:
+        return connection
+    wanted = EventFilter(kind="revoked", connection=connection.name)
+    found = store.journal.events(wanted, 1, owners=[str(owner.id)])
+    if not found or found[0].at is None or found[0].actor in {"", owner.name}:
+        return connection
+    ended = found[0]
+    told = f"{ended.actor} ended this sign-in on {ended.at:%d %B %Y}."
+    return replace(
+        connection,
+        status=replace(
+            status,
+            reason=Reason.REVOKED,
+            last_error=LastError(code=Reason.REVOKED, message=told, at=ended.at),
+            next_step=f"{told} {status.next_step}",
+        ),
     )
 
 

@@ -858,6 +858,19 @@ def test_sign_ins_of_others_are_seen_and_ended_never_used(
     assert browser.see(link.partition("/admin/")[2]).status_code == 400
     [event] = users.admin.broker.events(wanted=EventFilter(kind="revoked"))
     assert (event.owner, event.actor) == ("other", "admin")
+    # and she is told, instead of wondering
+    status = users.other.broker.connection("sales").status
+    assert status is not None
+    assert "admin ended this sign-in on" in status.next_step
+    assert (
+        "admin ended this sign-in on"
+        in users.ask("GET", "connect/sales", users.other.cookies).body.decode()
+    )
+    users.sign_in(users.other, "sales")
+    users.other.broker.revoke("sales")
+    status = users.other.broker.connection("sales").status
+    assert status is not None
+    assert "ended" not in status.next_step
 
 
 # --- history

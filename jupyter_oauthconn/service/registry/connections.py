@@ -40,7 +40,7 @@ from jupyter_oauthconn.storage import Store
 from ..history import edited, record
 from ..profile import Profiles, check_scope, merged, requested_scope
 from ..revocation import revoke_at_provider
-from ..statuses import status_of
+from ..statuses import status_of, with_who_ended_it
 from .access import Access
 
 _SHARING = frozenset({"shared_users", "shared_groups"})
@@ -106,15 +106,20 @@ class Connections:
         return connection
 
     def seen(self, owner: Owner, name: str) -> Connection:
-        """The definition with its status. Raises `UnknownConnectionError`."""
+        """The definition with its status; if somebody else ended the sign-in, that says who.
+
+        Raises `UnknownConnectionError`.
+        """
         connection = self.get(owner, name)
-        return self._with_status(
+        grant = self._store.grants.read(owner.id, connection.id)
+        found = self._with_status(
             owner,
             connection,
             self._store.registry.client(connection.client),
-            self._store.grants.read(owner.id, connection.id),
+            grant,
             pending=self._store.authorizations.pending(owner.id, connection.id) is not None,
         )
+        return found if grant else with_who_ended_it(found, owner, self._store)
 
     def add(self, draft: ConnectionDraft, actor: Actor) -> Connection:
         """Raises `InvalidNameError`, `InvalidParameterError`, `UnknownClientError`,
