@@ -11,6 +11,7 @@ from counted import MARKER, Connected, CountedTokens, bearer
 from leaks import shown, told
 from recorder import Recorder, Reply, Seen, recorder
 
+from jupyter_oauthconn.catalog import Placement, TokenPlacement
 from jupyter_oauthconn.connectors.connector import connector
 
 WAREHOUSE = "/sql/1.0/warehouses/x"
@@ -57,18 +58,25 @@ def as_warehouse(seen: Seen) -> Reply:
     return Reply(out.getvalue(), content_type="application/x-thrift")
 
 
+def arguments(vendor: Recorder) -> dict[str, Any]:
+    """Of the driver, for a server of this machine that answers at once or not at all."""
+    return {
+        "_tls_trusted_ca_file": vendor.ca,
+        "_retry_stop_after_attempts_count": 1,
+        "_socket_timeout": 5,
+        "enable_telemetry": False,
+    }
+
+
 def connect(vendor: Recorder, credentials: Any) -> Any:
     from databricks import sql
 
     return sql.connect(
         server_hostname="127.0.0.1",
         _port=vendor.port,
-        _tls_trusted_ca_file=vendor.ca,
         http_path=WAREHOUSE,
         credentials_provider=credentials,
-        _retry_stop_after_attempts_count=1,
-        _socket_timeout=5,
-        enable_telemetry=False,
+        **arguments(vendor),
     )
 
 
@@ -87,6 +95,21 @@ def test_each_request_of_a_live_connection_gets_a_fresh_token(vendor: Recorder) 
     connection.close()
     assert calls(vendor) == [bearer(1), bearer(2)]
     assert MARKER not in shown(credentials, connection)
+
+
+def test_a_factory_of_headers_among_the_arguments(vendor: Recorder) -> None:
+    access = Connected(CountedTokens(life=0.6)).access(
+        "dbapi",
+        url=f"databricks://127.0.0.1:{vendor.port}?http_path={WAREHOUSE}",
+        connect_args={"_port": vendor.port, **arguments(vendor)},
+        token=TokenPlacement(placement=Placement.HEADER_FACTORY, name="credentials_provider"),
+    )
+    connection = connector("dbapi").open(access)
+    assert calls(vendor) == [bearer(1)]
+    time.sleep(0.6)
+    connection.close()
+    assert calls(vendor) == [bearer(1), bearer(2)]
+    assert MARKER not in shown(connection)
 
 
 def test_a_refusal_shows_no_token(vendor: Recorder) -> None:

@@ -235,16 +235,21 @@ class _Detour(HTTPAdapter):
         return super().send(request, *args, **options)
 
 
-def test_gspread(vendor: Recorder) -> None:
+def sheets(vendor: Recorder, source: CountedTokens) -> tuple[Any, Any, _Detour]:
     pytest.importorskip("gspread", reason="`pip install gspread`")
     sheet = {"properties": {"title": "Budget", "locale": "en", "timeZone": "UTC"}, "sheets": []}
     vendor.answer = lambda seen: Reply({"spreadsheetId": "k", **sheet})
-    access = Connected(CountedTokens(life=0.6), hosts=("*.googleapis.com",)).access(
+    access = Connected(source, hosts=("*.googleapis.com",)).access(
         "client", options={"library": "gspread"}, probe="k"
     )
     client = connector("client").open(access)
     detour = _Detour(vendor.url)
     client.http_client.session.mount("https://", detour)
+    return client, access, detour
+
+
+def test_gspread(vendor: Recorder) -> None:
+    client, access, detour = sheets(vendor, CountedTokens(life=0.6))
     assert client.open_by_key("k").title == "Budget"
     assert set(vendor.tokens) == {bearer(1)}
     assert set(detour.meant_for) == {"sheets.googleapis.com"}
@@ -254,3 +259,12 @@ def test_gspread(vendor: Recorder) -> None:
     assert set(vendor.tokens) == {bearer(2)}
     assert MARKER not in shown(client, client.http_client, client.http_client.auth)
     assert MARKER not in json.dumps([one.headers for one in vendor.seen]).replace(bearer(2), "")
+
+
+def test_gspread_after_a_401(vendor: Recorder) -> None:
+    source = CountedTokens()
+    client, _, _ = sheets(vendor, source)
+    vendor.refused = {bearer(1)}
+    assert client.open_by_key("k").title == "Budget"
+    assert vendor.tokens == [bearer(1), bearer(2)]
+    assert source.forced == 1

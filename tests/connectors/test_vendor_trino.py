@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from counted import MARKER, Connected, CountedTokens, bearer
@@ -40,14 +41,18 @@ def as_trino(made: Recorder) -> Answer:
     return answer
 
 
-def test_each_request_gets_a_fresh_token(vendor: Recorder) -> None:
-    access = Connected(CountedTokens(life=0.6)).access(
+def opened(vendor: Recorder, source: CountedTokens) -> Any:
+    access = Connected(source).access(
         "engine",
         url=f"trino://ada@127.0.0.1:{vendor.port}/hive",
         connect_args={"http_scheme": "https", "verify": vendor.ca},
         token=TokenPlacement(placement=Placement.REQUESTS_AUTH, name="auth"),
     )
-    engine = connector("engine").open(access)
+    return connector("engine").open(access)
+
+
+def test_each_request_gets_a_fresh_token(vendor: Recorder) -> None:
+    engine = opened(vendor, CountedTokens(life=0.6))
     with engine.connect() as connection:
         assert connection.exec_driver_sql("select 1").fetchall() == [(1,)]
         assert set(vendor.tokens) == {bearer(1)}
@@ -56,4 +61,15 @@ def test_each_request_gets_a_fresh_token(vendor: Recorder) -> None:
         assert connection.exec_driver_sql("select 1").fetchall() == [(1,)]
         assert set(vendor.tokens) == {bearer(2)}
         assert MARKER not in shown(engine, connection.connection.driver_connection)
+    engine.dispose()
+
+
+def test_a_refused_token_is_renewed_and_tried_once_more(vendor: Recorder) -> None:
+    vendor.refused = {bearer(1)}
+    source = CountedTokens()
+    engine = opened(vendor, source)
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("select 1").fetchall() == [(1,)]
+    assert vendor.tokens[:2] == [bearer(1), bearer(2)]
+    assert source.forced == 1
     engine.dispose()

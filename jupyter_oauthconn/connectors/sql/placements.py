@@ -113,7 +113,10 @@ class Living:
 
 
 class TokenCallback:
-    """Gives a token as text. A driver that says `True` has been refused the last one (Oracle)."""
+    """Gives a token as text. A driver that says `True` has been refused the last one (Oracle).
+
+    The text is a plain one: Oracle's driver is compiled and takes no class derived from it.
+    """
 
     def __init__(self, source: TokenSource) -> None:
         self._source = source
@@ -122,7 +125,7 @@ class TokenCallback:
         token = self._source.token()
         if refused is True:
             token = self._source.token(rejected=token)
-        return MaskedText(token.reveal())
+        return token.reveal()
 
     def __repr__(self) -> str:
         return f"<Token of {self._source.name!r}>"
