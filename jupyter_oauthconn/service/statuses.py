@@ -76,9 +76,9 @@ def with_who_ended_it(connection: Connection, owner: Owner, store: Store) -> Con
         return connection
     wanted = EventFilter(kind="revoked", connection=connection.name)
     found = store.journal.events(wanted, 1, owners=[str(owner.id)])
-    if not found or found[0].at is None or found[0].actor in {"", owner.name}:
+    ended = found[0] if found else None
+    if ended is None or ended.at is None or ended.actor in {"", owner.name}:
         return connection
-    ended = found[0]
     told = f"{ended.actor} ended this sign-in on {ended.at:%d %B %Y}."
     return replace(
         connection,

@@ -74,6 +74,15 @@ class Access:
                 "send.",
             )
 
+    def check_share(self, actor: Actor) -> None:
+        """Raises `NotAllowedError`."""
+        if not actor.administrator:
+            raise NotAllowedError(
+                "Only an administrator may share a connection.",
+                hint=f"Ask {self.whom_to_ask()}; what is shared is the definition, and everybody "
+                "signs in for himself.",
+            )
+
     def may_test(self, actor: Actor, client: ClientRegistration) -> bool:
         """A test asks the provider, with the client's secret."""
         return actor.administrator or client.owner_id == actor.owner.id

@@ -292,12 +292,7 @@ class Connections:
     ) -> None:
         if not users and not groups:
             return
-        if not actor.administrator:
-            raise NotAllowedError(
-                "Only an administrator may share a connection.",
-                hint=f"Ask {self._access.whom_to_ask()}; what is shared is the definition, and "
-                "everybody signs in for himself.",
-            )
+        self._access.check_share(actor)
         if client.owner_id is not None:
             raise InvalidParameterError(
                 f"The OAuth client {client.name!r} is {client.owner}'s own.",
