@@ -41,6 +41,8 @@ class Live:
 
     Attributes:
         store: the fixture's name.
+        product: what that is, for the README.
+        library: what a person works with, for the README.
         handle: as a provider's entry would have it, from the store.
         options: of `open`, from the store.
         read: the table, through the handle.
@@ -54,6 +56,8 @@ class Live:
     """
 
     store: str
+    product: str
+    library: str
     handle: Callable[[Any], Handle]
     read: Callable[[Any, Any], Rows]
     refusal: str
@@ -235,11 +239,17 @@ def rows_of_adbc(connection: Any, _store: Any) -> Rows:
 
 BEARER_REFUSED = f'OAuth bearer authentication failed for user "{USER}"'
 PASSWORD_REFUSED = f'RADIUS authentication failed for user "{USER}"'
+_ON_BEARER = "PostgreSQL 18 with OAUTHBEARER"
+_ON_PASSWORD = "PostgreSQL 18, the token as password"
+_ON_HTTP = "HTTP: Apache with mod_oauth2"
+_ON_S3 = "S3: SeaweedFS with its STS"
 _HOOK, _PASSWORD = Placement.LIBPQ_HOOK, Placement.PASSWORD
 
 LIVE: dict[str, Live] = {
     "engine-oauthbearer-psycopg": Live(
         store="postgres18",
+        product=_ON_BEARER,
+        library="SQLAlchemy, psycopg",
         handle=postgres("psycopg", BEARER, _HOOK),
         options=each_time_anew,
         read=rows_of_engine,
@@ -247,6 +257,8 @@ LIVE: dict[str, Live] = {
     ),
     "async-engine-oauthbearer-psycopg": Live(
         store="postgres18",
+        product=_ON_BEARER,
+        library="SQLAlchemy, psycopg (async)",
         handle=postgres("psycopg", BEARER, _HOOK),
         options=asynchronous,
         read=rows_of_async_engine,
@@ -254,6 +266,8 @@ LIVE: dict[str, Live] = {
     ),
     "dbapi-oauthbearer-psycopg": Live(
         store="postgres18",
+        product=_ON_BEARER,
+        library="psycopg",
         handle=postgres("psycopg", BEARER, _HOOK, kind="dbapi", bound=True),
         read=rows_of_dbapi,
         keeps_session=True,
@@ -261,6 +275,8 @@ LIVE: dict[str, Live] = {
     ),
     "engine-password-psycopg": Live(
         store="postgres18",
+        product=_ON_PASSWORD,
+        library="SQLAlchemy, psycopg",
         handle=postgres("psycopg", PASSWORD, _PASSWORD),
         options=each_time_anew,
         read=rows_of_engine,
@@ -269,6 +285,8 @@ LIVE: dict[str, Live] = {
     ),
     "async-engine-password-asyncpg": Live(
         store="postgres18",
+        product=_ON_PASSWORD,
+        library="SQLAlchemy, asyncpg (async)",
         handle=postgres("asyncpg", PASSWORD, _PASSWORD),
         options=asynchronous,
         read=rows_of_async_engine,
@@ -277,6 +295,8 @@ LIVE: dict[str, Live] = {
     ),
     "engine-password-pg8000": Live(
         store="postgres18",
+        product=_ON_PASSWORD,
+        library="SQLAlchemy, pg8000",
         handle=postgres("pg8000", PASSWORD, _PASSWORD),
         options=each_time_anew,
         read=rows_of_engine,
@@ -285,6 +305,8 @@ LIVE: dict[str, Live] = {
     ),
     "dbapi-password-psycopg": Live(
         store="postgres18",
+        product=_ON_PASSWORD,
+        library="psycopg",
         handle=postgres("psycopg", PASSWORD, _PASSWORD, kind="dbapi", bound=True),
         read=rows_of_dbapi,
         keeps_session=True,
@@ -293,6 +315,8 @@ LIVE: dict[str, Live] = {
     ),
     "dbapi-password-pg8000": Live(
         store="postgres18",
+        product=_ON_PASSWORD,
+        library="pg8000",
         handle=postgres("pg8000", PASSWORD, _PASSWORD, kind="dbapi", bound=True),
         read=rows_of_dbapi,
         keeps_session=True,
@@ -301,6 +325,8 @@ LIVE: dict[str, Live] = {
     ),
     "engine-snowflake": Live(
         store="fakesnow",
+        product="Snowflake (the emulator fakesnow)",
+        library="SQLAlchemy, snowflake-sqlalchemy",
         handle=snowflake,
         options=each_time_anew,
         read=rows_of_engine,
@@ -309,6 +335,8 @@ LIVE: dict[str, Live] = {
     ),
     "httpx": Live(
         store="apache",
+        product=_ON_HTTP,
+        library="httpx2",
         handle=over_http("httpx"),
         options=lambda store: {"trust_env": False},
         read=rows_of_httpx,
@@ -317,6 +345,8 @@ LIVE: dict[str, Live] = {
     ),
     "httpx-signature": Live(
         store="apache",
+        product=_ON_HTTP,
+        library="httpx2",
         handle=over_http("httpx", SIGNED),
         options=lambda store: {"trust_env": False},
         read=rows_of_httpx,
@@ -325,6 +355,8 @@ LIVE: dict[str, Live] = {
     ),
     "async-httpx": Live(
         store="apache",
+        product=_ON_HTTP,
+        library="httpx2 (async)",
         handle=over_http("httpx"),
         options=lambda store: {"asynchronous": True, "trust_env": False},
         read=rows_of_async_httpx,
@@ -333,6 +365,8 @@ LIVE: dict[str, Live] = {
     ),
     "session": Live(
         store="apache",
+        product=_ON_HTTP,
+        library="requests",
         handle=over_http("session"),
         read=rows_of_session,
         refusal="401 Client Error",
@@ -340,6 +374,8 @@ LIVE: dict[str, Live] = {
     ),
     "filesystem-webdav": Live(
         store="apache",
+        product="WebDAV: Apache with mod_oauth2",
+        library="fsspec, webdav4",
         handle=over_http("filesystem", library="webdav4"),
         read=rows_of_webdav,
         refusal=r"received 401 \(Unauthorized\)",
@@ -347,6 +383,8 @@ LIVE: dict[str, Live] = {
     ),
     "filesystem-http": Live(
         store="apache",
+        product=_ON_HTTP,
+        library="fsspec",
         handle=over_http("filesystem"),
         read=rows_of_http_files,
         refusal="401, message='Unauthorized'",
@@ -354,6 +392,8 @@ LIVE: dict[str, Live] = {
     ),
     "duckdb": Live(
         store="apache",
+        product=_ON_HTTP,
+        library="DuckDB, httpfs",
         handle=over_http("duckdb"),
         read=rows_of_duckdb,
         # DuckDB 1.5 makes this of a 401
@@ -363,6 +403,8 @@ LIVE: dict[str, Live] = {
     ),
     "filesystem-s3": Live(
         store="seaweedfs",
+        product=_ON_S3,
+        library="s3fs",
         handle=assumed_role("filesystem", "s3fs"),
         options=lambda store: {"endpoint_url": store.url},
         read=rows_of_s3_files,
@@ -372,6 +414,8 @@ LIVE: dict[str, Live] = {
     ),
     "credential-boto3": Live(
         store="seaweedfs",
+        product=_ON_S3,
+        library="boto3",
         handle=assumed_role("credential", "boto3"),
         options=lambda store: {"region": REGION},
         read=rows_of_boto3,
@@ -381,6 +425,8 @@ LIVE: dict[str, Live] = {
     ),
     "adbc-flight-sql": Live(
         store="flight_sql",
+        product="Arrow Flight SQL",
+        library="adbc-driver-flightsql",
         handle=lambda store: Handle(kind="adbc", url=store.url),
         options=lambda store: {"autocommit": True},
         read=rows_of_adbc,

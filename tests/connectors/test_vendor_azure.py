@@ -65,6 +65,18 @@ def test_adlfs(vendor: Recorder) -> None:
     assert MARKER not in shown(files, files.credential)
 
 
+def test_adlfs_asks_for_no_other_token_after_a_401(vendor: Recorder) -> None:
+    """It has no place for it: the error is the answer."""
+    source = CountedTokens()
+    files = files_of(vendor, source)
+    vendor.refused = {bearer(1)}
+    with pytest.raises(Exception, match="refused") as caught:
+        files.ls("sales")
+    assert source.forced == 0
+    # Azure's error brings its request along, headers included: only its words are safe
+    assert MARKER not in f"{caught.value} {caught.value!r}"
+
+
 def test_adlfs_where_tokens_are_bound_to_a_resource(vendor: Recorder) -> None:
     source = CountedTokens()
     files_of(vendor, source, resource_bound="yes").ls("sales")

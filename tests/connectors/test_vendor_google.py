@@ -142,19 +142,25 @@ def test_bigquery_shows_what_the_service_says(vendor: Recorder) -> None:
     assert MARKER not in told(caught.value)
 
 
-# the wish for another package of Google's, which is not needed
-@pytest.mark.filterwarnings("ignore:Cannot create BigQuery Storage client:UserWarning")
-def test_bigquery_by_sqlalchemy(vendor: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+def by_sqlalchemy(
+    vendor: Recorder, source: CountedTokens, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Any, Any]:
     pytest.importorskip("sqlalchemy_bigquery", reason="`pip install sqlalchemy-bigquery`")
     monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", vendor.url)
     vendor.answer = as_bigquery
-    access = Connected(CountedTokens(life=0.6)).access(
+    access = Connected(source).access(
         "engine",
         url="bigquery://p?user_supplied_client=True",
         options={"client": "bigquery"},
         probe="select 7 a",
     )
-    engine = connector("engine").open(access)
+    return connector("engine").open(access), access
+
+
+# the wish for another package of Google's, which is not needed
+@pytest.mark.filterwarnings("ignore:Cannot create BigQuery Storage client:UserWarning")
+def test_bigquery_by_sqlalchemy(vendor: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, access = by_sqlalchemy(vendor, CountedTokens(life=0.6), monkeypatch)
     with engine.connect() as connection:
         assert connection.exec_driver_sql("select 7 a").fetchall() == [(7,)]
         assert set(vendor.tokens) == {bearer(1)}
@@ -163,6 +169,18 @@ def test_bigquery_by_sqlalchemy(vendor: Recorder, monkeypatch: pytest.MonkeyPatc
         assert connection.exec_driver_sql("select 7 a").fetchall() == [(7,)]
         assert set(vendor.tokens) == {bearer(2)}
     assert connector("engine").check(engine, access) == "`select 7 a` answered 7."
+    engine.dispose()
+
+
+@pytest.mark.filterwarnings("ignore:Cannot create BigQuery Storage client:UserWarning")
+def test_bigquery_by_sqlalchemy_after_a_401(
+    vendor: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, access = by_sqlalchemy(vendor, CountedTokens(), monkeypatch)
+    vendor.refused = {bearer(1)}
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("select 7 a").fetchall() == [(7,)]
+    assert access.source.forced == 1
     engine.dispose()
 
 
@@ -193,6 +211,17 @@ def test_gcsfs(vendor: Recorder) -> None:
     assert files.cat_file("sales/x.csv") == b"a,b\n1,2\n"
     assert set(vendor.tokens) == {bearer(2)}
     assert MARKER not in shown(files, files.credentials, files.credentials.credentials)
+
+
+def test_gcsfs_asks_for_no_other_token_after_a_401(vendor: Recorder) -> None:
+    """It has no place for it: the error is the answer."""
+    source = CountedTokens()
+    files = storage(vendor, source)
+    vendor.refused = {bearer(1)}
+    with pytest.raises(Exception, match="401") as caught:
+        files.cat_file("sales/x.csv")
+    assert source.forced == 0
+    assert MARKER not in told(caught.value)
 
 
 def test_gcsfs_never_across_a_redirect(vendor: Recorder, other: Recorder) -> None:
