@@ -22,7 +22,7 @@ from jupyter_oauthconn.model import AccessToken
 from .connector import Access, base_address, library, probe_address
 from .credentials.guard import require
 from .exchange import token_source
-from .reach import TokenSource
+from .reach import LOOPBACK, TokenSource
 
 _CREATE = "CREATE OR REPLACE TEMPORARY SECRET {name} (TYPE http, BEARER_TOKEN $token, SCOPE $scope)"
 
@@ -111,7 +111,9 @@ def _scope(access: Access, address: str | None) -> tuple[str, ...]:
     if where:
         parts = urlsplit(require(access.source.name, access.reach, where))
         return (f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/",)
-    exact = tuple(one for one in access.reach.hosts or () if not one.startswith("*"))
+    # nobody knows at which port of this machine
+    known = set(access.reach.hosts or ()) - LOOPBACK
+    exact = tuple(sorted(one for one in known if not one.startswith("*")))
     if not exact:
         raise InvalidParameterError(
             f"Nobody knows at which host the data of {access.source.name!r} is.",

@@ -160,6 +160,8 @@ def test_hosts_of_the_provider_without_an_address() -> None:
         CONNECTOR.open(Connected(hosts=("*.data.example",)).access("duckdb"))
     with pytest.raises(InvalidParameterError, match="at which host"):
         CONNECTOR.open(Connected(hosts=None).access("duckdb"))
+    with pytest.raises(InvalidParameterError, match="at which host"):
+        CONNECTOR.open(Connected(hosts=("127.0.0.1", "localhost")).access("duckdb"))
     with pytest.raises(NotAllowedError, match=r"not sent to https://evil\.example"):
         CONNECTOR.open(connected.access("duckdb"), "https://evil.example/")
 

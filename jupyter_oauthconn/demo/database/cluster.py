@@ -13,6 +13,7 @@ import shutil
 import socket
 import stat
 import subprocess
+import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,12 +30,16 @@ _OPTIONS = (
 
 @dataclass
 class Postgres:
-    """A running server. `url` is SQLAlchemy's, of the database `postgres`."""
+    """A running server. `url` is SQLAlchemy's, of the database `postgres`.
+
+    It ends with this process, whichever way that ends, or before by `kill`.
+    """
 
     folder: Path
     programs: Path
     port: int
     user: dict[str, object] = field(repr=False)
+    guard: subprocess.Popen[bytes] = field(repr=False)
 
     @property
     def url(self) -> str:
@@ -66,9 +71,10 @@ class Postgres:
         self._control("stop", "-m", "immediate" if immediate else "fast")
 
     def kill(self) -> None:
-        """Ends it if it still runs."""
-        if (self.folder / "data" / "postmaster.pid").exists():
-            self.stop(immediate=True)
+        """Ends it for good, if it still runs; a folder of its own is removed."""
+        if self.guard.poll() is None:
+            # it waits for this, or for the pipe's end: a child of a fork may still hold the pipe
+            self.guard.communicate(b".")
 
     def restart(self, *, immediate: bool = False) -> None:
         self.stop(immediate=immediate)
@@ -93,19 +99,44 @@ class Postgres:
             )
 
 
-def start_postgres(folder: Path) -> Postgres:
-    """Makes a cluster and starts it, in `folder` or, under root, in one of the server's user."""
+def start_postgres(folder: Path | None = None) -> Postgres:
+    """Makes a cluster and starts it.
+
+    Args:
+        folder: where; None, and always under root: in a new one, which is removed at the end.
+    """
+    wheel()  # before anything is made
     user: dict[str, object] = {}
     if _is_root():
         account = pwd.getpwnam(_UNPRIVILEGED)
         user = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
-        folder = _private_folder(user)
-    folder.mkdir(parents=True, exist_ok=True)
-    server = Postgres(folder, _programs(folder), _free_port(), user)
-    server._run("initdb", "-D", str(folder / "data"), "-U", "postgres", "-A", "trust", "--no-sync")
-    server.start()
+    theirs = None if user else folder
+    place = theirs or _new_folder(user)
+    place.mkdir(parents=True, exist_ok=True)
+    data = place / "data"
+    guard = _guard(data) if theirs else _guard(data, place)
+    server = Postgres(place, Path(), _free_port(), user, guard)
+    try:
+        server.programs = _programs(place)
+        server._run("initdb", "-D", str(data), "-U", "postgres", "-A", "trust", "--no-sync")
+        server.start()
+    except BaseException:
+        server.kill()
+        raise
     atexit.register(server.kill)
     return server
+
+
+def _guard(data: Path, *folders: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603 - a file of this package
+        # its own session: an interrupt of the kernel is sent to the whole group
+        [sys.executable, "-I", "-S", Path(__file__).with_name("guard.py"), data, *folders],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        start_new_session=True,
+    )
 
 
 def wheel() -> Path:
@@ -139,11 +170,11 @@ def _is_root() -> bool:
     return os.name != "nt" and os.geteuid() == 0
 
 
-def _private_folder(user: dict[str, object]) -> Path:
-    """A folder of the unprivileged user, which cannot enter root's; removed at the end."""
+def _new_folder(user: dict[str, object]) -> Path:
+    """A folder of the server's user, which cannot enter root's."""
     folder = Path(tempfile.mkdtemp(prefix="oauthconn-postgres-"))
-    shutil.chown(folder, int(str(user["user"])), int(str(user["group"])))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    if user:
+        shutil.chown(folder, int(str(user["user"])), int(str(user["group"])))
     return folder
 
 

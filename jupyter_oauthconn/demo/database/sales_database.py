@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import http.client
-import tempfile
-from pathlib import Path
+import json
 from urllib.parse import urlsplit
 
 from ..provider import ACCOUNTS
@@ -26,10 +25,9 @@ class SalesDatabase:
 
     def __init__(self, issuer: str) -> None:
         self._issuer = issuer
+        self._server = start_postgres()
         self._radius = RadiusServer(self._accepts)
-        folder = Path(tempfile.mkdtemp(prefix="oauthconn-practice-"))
         try:
-            self._server = start_postgres(folder / "cluster")
             self.port = self._server.port
             _fill(self._server)
             self._server.let_in(
@@ -37,7 +35,7 @@ class SalesDatabase:
                 f"radiussecrets={self._radius.secret} radiusports={self._radius.port}"
             )
         except BaseException:
-            self._radius.close()
+            self.close()
             raise
 
     @property
@@ -62,7 +60,7 @@ class SalesDatabase:
             return False
         finally:
             connection.close()
-        return answer.status == http.HTTPStatus.OK and f'"{user}"'.encode() in body
+        return answer.status == http.HTTPStatus.OK and json.loads(body)["email"] == user
 
 
 def _fill(server: Postgres) -> None:
