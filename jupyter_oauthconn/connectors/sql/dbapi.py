@@ -12,7 +12,7 @@ from jupyter_oauthconn.connectors.exchange import token_source
 from jupyter_oauthconn.errors import InvalidParameterError
 from jupyter_oauthconn.model import AccessToken
 
-from .destination import hosts_in, require_reach, with_tls
+from .destination import hosts_in, leads_elsewhere, require_reach, with_tls
 from .engine import AS_PASSWORD, ENDS_AT, lent_if, oauth_arguments
 from .engine import CONNECTOR as ENGINES
 from .opening import connect_fresh, is_refusal
@@ -148,7 +148,8 @@ def _of_module(
         )
     driver = library(module, access)
     named = {**access.handle.connect_args, **options}
-    if hosts_in(options):
+    of_entry = module == access.handle.options.get("module")
+    if leads_elsewhere(name, options) or not (of_entry or hosts_in(named)):
         require_reach(name, access.reach, hosts_in(named), named,
                       access.handle.options.get("host_suffix", ""))  # fmt: skip
     if where.placement in AS_PASSWORD:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from jupyter_oauthconn.connectors.reach import LOOPBACK, Reach
 from jupyter_oauthconn.errors import NotAllowedError
 
-_ODBC_PLAIN = re.compile(r"(?:^|;)\s*Encrypt\s*=\s*(?:no|optional|0)\b", re.IGNORECASE)
+_ODBC_ENCRYPTED = frozenset({"yes", "mandatory", "true", "1", "strict"})
 
 
 class _Tls(NamedTuple):
@@ -43,14 +43,54 @@ _TLS = {
     "mysqldb": _Tls("ssl_mode", "REQUIRED", _mode),
 }
 #: Arguments that lead elsewhere than the host that is looked at.
-_DETOURS = ("hostaddr", "service", "unix_sock", "unix_socket")
+_DETOURS = ("conninfo", "connection_name", "hostaddr", "read_default_file", "service", "sock",
+            "unix_sock", "unix_socket")  # fmt: skip
+#: Arguments that name a host; a driver that knows two of them may take either.
+_HOSTS = ("host", "server", "hostname", "server_hostname", "account")
+#: Those that only a caller gives: a dialect makes them of the host.
+_OF_CALLER = ("dsn", "database_url", "uri", "url")
+#: Keywords of an ODBC connection string that name a host, and those that lead to a file.
+_ODBC_HOSTS = frozenset(
+    {"server", "address", "addr", "network address", "failover_partner", "failoverpartner"}
+)
+_ODBC_FILES = frozenset({"dsn", "filedsn"})
+_ODBC_PAIR = re.compile(r"\s*([^=;]+?)\s*=\s*(\{(?:[^}]|\}\})*\}|[^;]*?)\s*(?:;|$)")
+#: Transport, port and instance around a server's name.
+_ODBC_SERVER = re.compile(r"(?:tcp:)?\s*([^,\\]*?)\s*(?:\\[\w$-]+)?(?:,\s*\d{1,5})?", re.IGNORECASE)
+_HOST_NAME = re.compile(r"[\w.-]+", re.ASCII)
 
 
 def hosts_in(arguments: Mapping[str, Any]) -> tuple[str, ...]:
     """The hosts among a driver's arguments; libpq takes several, separated by commas."""
-    found = arguments.get("host") or arguments.get("server") or arguments.get("hostname") or ()
-    several = found.split(",") if isinstance(found, str) else found
-    return tuple(str(one).strip() for one in several)
+    found = [arguments[name] for name in _HOSTS[:-1] if arguments.get(name)]
+    # Snowflake makes the host of it, where it is not given
+    found = found or [arguments[name] for name in _HOSTS[-1:] if arguments.get(name)]
+    several = [one.split(",") if isinstance(one, str) else one for one in found]
+    return tuple(str(one).strip() for each in several for one in each)
+
+
+def leads_elsewhere(name: str, given: Mapping[str, Any]) -> bool:
+    """Whether what a caller gives to the driver says where the database is.
+
+    Raises `NotAllowedError`: in a form in which no host can be looked at.
+    """
+    for one in _OF_CALLER:
+        if given.get(one):
+            raise _nothing_says(name, f"{one} names")
+    return any(given.get(one) for one in (*_HOSTS, *_DETOURS, "protocol"))
+
+
+def odbc_hosts(name: str, positional: Iterable[Any]) -> tuple[str, ...]:
+    """The hosts of ODBC connection strings. Raises `NotAllowedError`: a file says where it is."""
+    found: list[str] = []
+    for text in positional:
+        for key, value in _odbc_pairs(text):
+            if key in _ODBC_FILES:
+                raise _nothing_says(name, f"{key.upper()} names")
+            if key in _ODBC_HOSTS:
+                server = _ODBC_SERVER.fullmatch(value)
+                found.append(server[1] if server else value)
+    return tuple(found)
 
 
 def require_reach(
@@ -64,10 +104,11 @@ def require_reach(
     detour = next((one for one in _DETOURS if arguments.get(one)), None)
     hosts = list(hosts)
     if detour is not None or not hosts:
-        what = f"{detour} names" if detour else "nothing says"
+        raise _nothing_says(name, f"{detour} names" if detour else "nothing says")
+    if str(arguments.get("protocol", "")).lower() == "http" and not all(map(is_local, hosts)):
         raise NotAllowedError(
-            f"The token of {name!r} is not sent to a database of which {what} the host.",
-            hint="Give the host in the address: driver://user@host/database.",
+            f"The token of {name!r} is not sent without TLS (protocol='http').",
+            hint="Leave protocol out.",
         )
     for host in hosts:
         # some dialects have appended it themselves
@@ -91,9 +132,13 @@ def with_tls(
     Raises:
         NotAllowedError: they do not, or nobody knows whether they do.
     """
-    if encrypted or all(is_local(one) for one in hosts):
-        return arguments
     tls = _TLS.get(driver)
+    if tls is _LIBPQ:
+        # else PGHOSTADDR, or a file of services, would lead elsewhere than the host says
+        arguments = {"hostaddr": "", **arguments}
+    hosts = list(hosts)
+    if encrypted or (hosts and all(is_local(one) for one in hosts)):
+        return arguments
     if tls is None or (tls.default is None and tls.argument not in arguments):
         raise NotAllowedError(
             f"A token is a password to this database, and whether {driver} encrypts the "
@@ -113,7 +158,8 @@ def with_tls(
 
 def require_odbc_tls(name: str, hosts: Iterable[str], positional: Iterable[Any]) -> None:
     """Raises `NotAllowedError`: the connection string switches TLS off (its default is on)."""
-    weak = any(isinstance(one, str) and _ODBC_PLAIN.search(one) for one in positional)
+    modes = [one for text in positional for key, one in _odbc_pairs(text) if key == "encrypt"]
+    weak = any(one.lower() not in _ODBC_ENCRYPTED for one in modes)
     if weak and not all(is_local(one) for one in hosts):
         raise NotAllowedError(
             f"The token of {name!r} is not sent over a connection that need not be encrypted.",
@@ -129,5 +175,30 @@ def is_local(host: str) -> bool:
 def _as_address(host: str) -> str:
     if is_local(host):
         return f"http://{'[::1]' if host == '::1' else 'localhost' if host[0] in '/@' else host}"
-    # a host and nothing else: no port, no user name, no path
-    return f"https://{host}/" if set(host).isdisjoint("/@:?#\\[]") else ""
+    # a host and nothing else: no port, which a driver may cut off, no user name, no path
+    return f"https://{host}/" if _HOST_NAME.fullmatch(host) else ""
+
+
+def _odbc_pairs(text: Any) -> list[tuple[str, str]]:
+    """Keyword in lower case and value, of a connection string of ODBC."""
+    if not isinstance(text, str):
+        return []
+    found = [(one[1].lower(), one[2]) for one in _ODBC_PAIR.finditer(text)]
+    # drivers do not agree on what braces may hold: what is within them counts, too
+    for part in text.split(";"):
+        key, _, value = part.partition("=")
+        found.append((key.strip().lower(), value.strip()))
+    return [(key, _unbraced(value)) for key, value in dict.fromkeys(found)]
+
+
+def _unbraced(value: str) -> str:
+    if not (value.startswith("{") and value.endswith("}")):
+        return value
+    return value[1:-1].replace("}}", "}").strip()
+
+
+def _nothing_says(name: str, what: str) -> NotAllowedError:
+    return NotAllowedError(
+        f"The token of {name!r} is not sent to a database of which {what} the host.",
+        hint="Give the host in the address: driver://user@host/database.",
+    )

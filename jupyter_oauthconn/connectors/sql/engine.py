@@ -15,7 +15,14 @@ from jupyter_oauthconn.connectors.exchange import token_source
 from jupyter_oauthconn.errors import ConfigurationError, InvalidParameterError
 from jupyter_oauthconn.model import AccessToken
 
-from .destination import hosts_in, require_odbc_tls, require_reach, with_tls
+from .destination import (
+    hosts_in,
+    leads_elsewhere,
+    odbc_hosts,
+    require_odbc_tls,
+    require_reach,
+    with_tls,
+)
 from .opening import connect_fresh, is_refusal
 from .placements import Arguments, Living, placed, placement_of
 
@@ -27,6 +34,7 @@ if TYPE_CHECKING:
 ENDS_AT = "jupyter_oauthconn.token_ends_at"
 _TEXT_LIMIT = 80
 AS_PASSWORD = frozenset({Placement.PASSWORD, Placement.LIBPQ_HOOK})
+_ODBC_DRIVERS = frozenset({"pyodbc", "aioodbc"})
 #: Where a driver's distribution has another name.
 _DISTRIBUTIONS = {"psycopg": '"psycopg[binary]"', "psycopg2": "psycopg2-binary"}
 
@@ -68,7 +76,9 @@ class EngineConnector:
         sqlalchemy = library("sqlalchemy", access)
         address = address_of(access, url)
         _refuse_options(access, options)
-        arguments = {**access.handle.connect_args, **options.pop("connect_args", {})}
+        by_caller = options.pop("connect_args", {})
+        elsewhere = leads_elsewhere(access.source.name, by_caller)
+        arguments = {**access.handle.connect_args, **by_caller}
         where = placement_of(access.handle, token)
         if where is None:
             arguments |= _client_argument(access, address)
@@ -80,8 +90,8 @@ class EngineConnector:
         made = make(address, connect_args=arguments, **options)
         if where is not None:
             bound = access.handle.session_bound if session_bound is None else session_bound
-            fresh = FreshConnections(access, where, arguments, by_caller=bool(url),
-                                     encrypted=encrypted)  # fmt: skip
+            fresh = FreshConnections(access, where, arguments, encrypted=encrypted,
+                                     by_caller=elsewhere or bool(url))  # fmt: skip
             engine = made.sync_engine if asynchronous else made
             fresh.look_at(engine)
             sqlalchemy.event.listen(engine, "do_connect", fresh)
@@ -152,7 +162,9 @@ class FreshConnections:
         """The driver's arguments without the token, if it may go where they lead."""
         name, placement = self._access.source.name, self._where.placement
         url = self._url
-        hosts = hosts_in(named) or ((url.host,) if url is not None and url.host else ())
+        odbc = placement is Placement.ODBC_TOKEN or dialect.driver in _ODBC_DRIVERS
+        hosts = odbc_hosts(name, positional) if odbc else ()
+        hosts = hosts or hosts_in(named) or ((url.host,) if url is not None and url.host else ())
         if self._by_caller:
             suffix = self._access.handle.options.get("host_suffix", "")
             require_reach(name, self._access.reach, hosts, named, suffix)
