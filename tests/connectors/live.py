@@ -43,6 +43,7 @@ class Live:
         store: the fixture's name.
         product: what that is, for the README.
         library: what a person works with, for the README.
+        emulated: it checks each token as the product does, and is not the product.
         handle: as a provider's entry would have it, from the store.
         options: of `open`, from the store.
         read: the table, through the handle.
@@ -62,6 +63,7 @@ class Live:
     read: Callable[[Any, Any], Rows]
     refusal: str
     options: Callable[[Any], Mapping[str, Any]] = field(default=lambda store: {})
+    emulated: bool = False
     opaque: bool = False
     asks_issuer: bool = True
     remembers: float = 0
@@ -325,7 +327,8 @@ LIVE: dict[str, Live] = {
     ),
     "engine-snowflake": Live(
         store="fakesnow",
-        product="Snowflake (the emulator fakesnow)",
+        product="Snowflake (fakesnow)",
+        emulated=True,
         library="SQLAlchemy, snowflake-sqlalchemy",
         handle=snowflake,
         options=each_time_anew,
@@ -425,7 +428,8 @@ LIVE: dict[str, Live] = {
     ),
     "adbc-flight-sql": Live(
         store="flight_sql",
-        product="Arrow Flight SQL",
+        product="Arrow Flight SQL (a small server of the tests)",
+        emulated=True,
         library="adbc-driver-flightsql",
         handle=lambda store: Handle(kind="adbc", url=store.url),
         options=lambda store: {"autocommit": True},
