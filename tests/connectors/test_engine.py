@@ -425,6 +425,11 @@ def test_nobody_says_where_the_token_goes(tokens: IssuedTokens, database: gate.G
         ("nowhere://ada@localhost/x", (), "pip install nowhere"),
         ("nowhere://ada@localhost/x", ("nowhere-sql>=2",), 'pip install "nowhere-sql>=2"'),
         ("postgresql+psycopg2://ada@localhost/x", (), "pip install psycopg2-binary"),
+        (
+            "postgresql+psycopg2://ada@localhost/x",
+            ("psycopg[binary]",),
+            "pip install psycopg2-binary",
+        ),
     ],
 )
 def test_a_missing_library_gives_the_command(

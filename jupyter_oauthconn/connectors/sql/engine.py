@@ -233,6 +233,7 @@ def dialect_of(access: Access, address: sa.URL) -> Any:
     """The dialect's class. Raises `ConfigurationError`: it or its driver is not installed."""
     from sqlalchemy import exc
 
+    of_entry = " ".join(f'"{one}"' for one in access.handle.requires)
     try:
         dialect = address.get_dialect()
         dialect.import_dbapi()
@@ -240,9 +241,10 @@ def dialect_of(access: Access, address: sa.URL) -> Any:
         missing = address.get_backend_name()
     except ModuleNotFoundError as error:
         missing = error.name or address.get_driver_name()
+        if not access.handle.url and "+" in address.drivername:
+            of_entry = ""  # the caller has chosen another driver than the entry
     else:
         return dialect
-    of_entry = " ".join(f'"{one}"' for one in access.handle.requires)
     wanted = of_entry or _DISTRIBUTIONS.get(missing, missing)
     raise ConfigurationError(
         f"The engine of {access.source.name!r} needs {missing}, which is not installed here.",
