@@ -70,7 +70,6 @@ def _page(entry: ProviderEntry, public_url: str | None) -> str:
         facts(
             [
                 ("issuer", entry.issuer or ""),
-                ("handles", ", ".join(_handles(entry))),
                 ("scope", " ".join(entry.scopes.default)),
                 ("client authentication", ", ".join(one.value for one in entry.auth_methods)),
                 ("checked", f"{entry.checked} against {entry.source} ({entry.confidence})"),
@@ -84,6 +83,7 @@ def _page(entry: ProviderEntry, public_url: str | None) -> str:
         parts.append("\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1)))
     if entry.variables:
         parts.append(_variables(entry))
+    parts.append(_table_of_handles(entry))
     if entry.traps:
         parts.append("Known traps")
         parts.append("\n".join(f"- {trap}" for trap in entry.traps))
@@ -118,6 +118,15 @@ def _variables(entry: ProviderEntry) -> str:
             )
             for one in entry.variables
         ],
+        empty="",
+    )
+
+
+def _table_of_handles(entry: ProviderEntry) -> str:
+    """What an analyst gets from a connection, the usual one first."""
+    return table(
+        ("--handle", "WHAT IT IS", "NEEDS"),
+        [(one.kind, one.title, " ".join(one.requires)) for one in entry.handles],
         empty="",
     )
 

@@ -270,6 +270,7 @@ def test_providers(run: Any) -> None:
         assert page.splitlines()[-1].startswith(command)
         assert all(f"- {trap}" in page for trap in one["traps"])
         assert all(variable["title"] in page for variable in one["variables"])
+        assert all(handle["title"] in page for handle in one["handles"])
     assert "practice" in run.ok("providers").out
 
 

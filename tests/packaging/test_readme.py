@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from jupyter_oauthconn.catalog import load
 from jupyter_oauthconn.model import Interaction
 from jupyter_oauthconn.model.settings import setting_fields
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_every_setting_is_in_the_table_with_its_default() -> None:
@@ -38,3 +40,10 @@ def test_the_commands_to_try_it_are_there() -> None:
     assert first == 'pip install ".[demo]" && jupyter oauthconn demo'
     assert 'pip install ".[demo]" && jupyter oauthconn demo --check' in README
     assert 'pip install -e ".[test]" && pytest' in README
+
+
+def test_every_extra_that_is_named_is_there() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    named = set(re.findall(r'pip install (?:-e )?"\.\[(\w+)\]"', README))
+    assert "connectors" in named
+    assert named <= set(project["optional-dependencies"])
