@@ -11,6 +11,12 @@ from jupyter_oauthconn.model import AccessToken
 #: Nothing that goes there leaves the machine.
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
+#: For the clients of httpx and httpx2: what goes there takes no proxy of the environment, which
+#: would be another machine.
+NO_PROXY = dict.fromkeys(
+    f"http://{host}" for host in ("localhost", "localhost.", "127.0.0.1", "[::1]")
+)
+
 
 class TokenSource(Protocol):
     """A connection, as far as a connector knows it. Thread-safe; cheap while a token is fresh.
@@ -87,8 +93,11 @@ class Reach:
 
         RFC 6750 §5.3: only over TLS. Loopback is the exception: nothing leaves the machine.
         """
-        parts = urlsplit(address)
-        host = (parts.hostname or "").rstrip(".").lower()
+        try:
+            parts = urlsplit(address)
+            host = (parts.hostname or "").rstrip(".").lower()
+        except ValueError:  # no address at all
+            return False
         if not host or (parts.scheme != "https" and not _is_loopback_http(parts.scheme, host)):
             return False
         return self.hosts is None or any(_fits(host, pattern) for pattern in self.hosts)
@@ -122,6 +131,15 @@ def authorization_header(token: AccessToken) -> MaskedText:
     """
     scheme = "Bearer" if token.token_type.lower() == "bearer" else token.token_type
     return MaskedText(f"{scheme} {token.reveal()}")
+
+
+def is_plain_loopback(address: str) -> bool:
+    """Whether a request to `address` goes to this machine without TLS.
+
+    Such a one must not take a proxy, whatever the environment says: it would leave the machine.
+    """
+    parts = urlsplit(address)
+    return _is_loopback_http(parts.scheme, (parts.hostname or "").rstrip(".").lower())
 
 
 def _is_loopback_http(scheme: str, host: str) -> bool:

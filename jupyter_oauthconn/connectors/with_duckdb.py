@@ -14,15 +14,16 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 from zlib import crc32
 
-from jupyter_oauthconn.errors import ConfigurationError, InvalidParameterError
+from jupyter_oauthconn.errors import ConfigurationError, InvalidParameterError, NotAllowedError
 from jupyter_oauthconn.model import AccessToken
 
 from .connector import Access, base_address, library, probe_address
 from .credentials.guard import require
 from .exchange import token_source
-from .reach import LOOPBACK, TokenSource
+from .reach import LOOPBACK, TokenSource, is_plain_loopback
 
 _CREATE = "CREATE OR REPLACE TEMPORARY SECRET {name} (TYPE http, BEARER_TOKEN $token, SCOPE $scope)"
 
@@ -39,6 +40,7 @@ class DuckDBConnector:
         scope = _scope(access, address)
         made = duckdb.connect(**options) if connection is None else connection
         _load_httpfs(made, access.source.name)
+        _refuse_proxy(access.source.name, made, scope)
         handle = BearerConnection(made, token_source(access), scope)
         handle.renew()
         return handle
@@ -121,6 +123,22 @@ def _scope(access: Access, address: str | None) -> tuple[str, ...]:
             parameter="address",
         )
     return tuple(f"https://{host}/" for host in exact)
+
+
+def _refuse_proxy(name: str, connection: Any, scope: tuple[str, ...]) -> None:
+    """Raises `NotAllowedError`: a proxy would get what is for this machine, and in clear. DuckDB
+    and the library below it each have their own way to one."""
+    for address in filter(is_plain_loopback, scope):
+        host = urlsplit(address).hostname or ""
+        # a cursor: a result that is not read to its end keeps the secrets of its time in sight
+        with connection.cursor() as cursor:
+            row = cursor.execute("SELECT current_setting('http_proxy')").fetchone()
+        proxy = getproxies().get("http") or (row and row[0])
+        if proxy and not proxy_bypass(host):
+            raise NotAllowedError(
+                f"The token of {name!r} is not sent to {host} through a proxy.",
+                hint=f"`%env no_proxy={host}`, then run this again.",
+            )
 
 
 def _secret(connection: str, scope: tuple[str, ...]) -> str:

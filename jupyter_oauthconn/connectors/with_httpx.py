@@ -10,7 +10,7 @@ import httpx2
 from jupyter_oauthconn.errors import InvalidParameterError
 
 from .connector import Access, answered, base_address, probe_address
-from .reach import Reach, TokenSource, authorization_header
+from .reach import NO_PROXY, Reach, TokenSource, authorization_header
 
 _UNAUTHORIZED = 401
 
@@ -43,10 +43,12 @@ class HttpxConnector:
 
 
 def client(source: TokenSource, reach: Reach, **options: Any) -> httpx2.Client:
+    options["mounts"] = {**NO_PROXY, **(options.get("mounts") or {})}
     return _QuietClient(auth=_BearerAuth(source, reach), **options)
 
 
 def async_client(source: TokenSource, reach: Reach, **options: Any) -> httpx2.AsyncClient:
+    options["mounts"] = {**NO_PROXY, **(options.get("mounts") or {})}
     return _QuietAsyncClient(auth=_BearerAuth(source, reach), **options)
 
 

@@ -11,7 +11,7 @@ from requests.auth import AuthBase
 from jupyter_oauthconn.model import AccessToken
 
 from .connector import Access, answered, probe_address
-from .reach import Reach, TokenSource, authorization_header
+from .reach import Reach, TokenSource, authorization_header, is_plain_loopback
 
 _UNAUTHORIZED = 401
 _CHECK_SECONDS = 30
@@ -43,9 +43,11 @@ class _QuietAdapter(HTTPAdapter):
     """Raises without the frames below, which hold the request's bytes: `%xmode Verbose` prints
     what a frame holds."""
 
-    def send(self, *args: Any, **options: Any) -> requests.Response:
+    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> Any:
+        if is_plain_loopback(request.url or ""):
+            options["proxies"] = {}
         try:
-            return super().send(*args, **options)
+            return super().send(request, *args, **options)
         except requests.RequestException as error:
             failure = error
         failure.__context__ = failure.__cause__ = None

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from jupyter_oauthconn.connectors.reach import Reach
+from jupyter_oauthconn.connectors.reach import NO_PROXY, Reach
 from jupyter_oauthconn.errors import (
     ConfigurationError,
     OAuthConnError,
@@ -122,7 +122,9 @@ def _send(trade: Trade) -> Answer:
     try:
         # a redirect is not followed: it would carry the token on
         with (
-            httpx2.Client(timeout=_TIMEOUT_SECONDS, follow_redirects=False) as client,
+            httpx2.Client(
+                timeout=_TIMEOUT_SECONDS, follow_redirects=False, mounts=NO_PROXY
+            ) as client,
             client.stream("POST", trade.url, headers=headers, **options) as response,  # type: ignore[arg-type] # one dict for two kinds of body
         ):
             body = bytearray()

@@ -11,7 +11,12 @@ from webdav4.client import Client
 from webdav4.fsspec import WebdavFileSystem
 from webdav4.http import Client as HttpClient
 
-from jupyter_oauthconn.connectors.reach import Reach, TokenSource, authorization_header
+from jupyter_oauthconn.connectors.reach import (
+    NO_PROXY,
+    Reach,
+    TokenSource,
+    authorization_header,
+)
 
 _UNAUTHORIZED = 401
 _TIMEOUT_SECONDS = 30.0
@@ -20,6 +25,7 @@ _TIMEOUT_SECONDS = 30.0
 def filesystem(source: TokenSource, reach: Reach, url: str, **options: Any) -> Any:
     """A `WebdavFileSystem` at `url`; options are those of `httpx.Client`."""
     options = {"timeout": _TIMEOUT_SECONDS, **options}
+    options["mounts"] = {**NO_PROXY, **(options.get("mounts") or {})}
     client = _QuietClient(auth=_BearerAuth(source, reach), base_url=url, **options)
     made = WebdavFileSystem(url, client=Client(url, http_client=client), skip_instance_cache=True)
     # it has no `close`
