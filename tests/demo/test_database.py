@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -15,7 +16,7 @@ import psycopg
 import pytest
 
 from jupyter_oauthconn.demo import PracticeServer
-from jupyter_oauthconn.demo.database import SalesDatabase
+from jupyter_oauthconn.demo.database import RadiusServer, SalesDatabase, sales_database
 
 from .conftest import App
 
@@ -206,7 +207,7 @@ def test_what_fails_on_the_way_leaves_nothing(temporary):
     """The server is there, and then its table cannot be made."""
     fails = (
         "from jupyter_oauthconn.demo.database import sales_database\n"
-        "def fill(server): raise RuntimeError(server.port)\n"
+        "def fill(server, password): raise RuntimeError(server.port)\n"
         "sales_database._fill = fill\n"
         "try: sales_database.SalesDatabase('http://127.0.0.1:9')\n"
         "except RuntimeError as error: print(error)\n"
@@ -219,3 +220,60 @@ def test_what_fails_on_the_way_leaves_nothing(temporary):
     )  # fmt: skip
     (port,) = ports_of(done.stdout)
     assert not is_open(port)
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        b"",
+        b"x" * 25,
+        # an attribute without length, which would never end; of one longer than the packet; cut off
+        bytes([1, 1, 0, 22]) + bytes(16) + bytes([5, 0]),
+        bytes([1, 1, 0, 22]) + bytes(16) + bytes([5, 9]),
+        bytes([1, 1, 0, 21]) + bytes(16) + bytes([5]),
+        # a password that is no whole block, none, and a name in no encoding
+        bytes([1, 1, 0, 28]) + bytes(16) + bytes([2, 5, 1, 2, 3]) + bytes([1, 3, 65]),
+        bytes([1, 1, 0, 23]) + bytes(16) + bytes([1, 3, 65]),
+        bytes([1, 1, 0, 41]) + bytes(16) + bytes([2, 18]) + bytes(16) + bytes([1, 3, 255]),
+    ],
+)
+def test_what_a_stranger_sends_does_not_end_it(packet):
+    """Every user of this machine can send to the port."""
+    server = RadiusServer(lambda password, user: True)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        stranger.settimeout(5)
+        stranger.sendto(packet, ("127.0.0.1", server.port))
+        good = bytes([1, 7, 0, 41]) + bytes(16) + bytes([2, 18]) + bytes(16) + bytes([1, 3, 65])
+        stranger.sendto(good, ("127.0.0.1", server.port))
+        answer = b""
+        while answer[1:2] != bytes([7]):
+            answer = stranger.recv(4096)
+    server.close()
+    assert answer[0] == 2
+
+
+@pytest.mark.parametrize("password", ["a\r\nX-Other: b", "ä", "a b"])
+def test_a_password_that_can_be_no_token(database, password):
+    assert refused(database, password)
+    assert refused(database, "canary")
+
+
+def test_nobody_comes_in_while_it_is_filled(issuing, monkeypatch):
+    """Not as the superuser, who could start programs as the person that practises."""
+    tried = []
+
+    def as_a_stranger(server, password):
+        with pytest.raises(psycopg.OperationalError, match="no password supplied"):
+            psycopg.connect(host="127.0.0.1", port=server.port, user="postgres", dbname="postgres")
+        tried.append(server)
+        filled(server, password)
+
+    filled = sales_database._fill
+    monkeypatch.setattr(sales_database, "_fill", as_a_stranger)
+    made = SalesDatabase(issuing.issuer)
+    folder = made._server.folder
+    assert not (folder / "password").exists()
+    with pytest.raises(psycopg.OperationalError, match=r"no pg_hba\.conf entry"):
+        connect(made, "canary", "postgres", "postgres")
+    made.close()
+    assert len(tried) == 1

@@ -80,6 +80,18 @@ class Postgres:
         self.stop(immediate=immediate)
         self.start()
 
+    def _make(self, data: Path, password: str | None) -> None:
+        way = ["-A", "trust"]
+        if password is not None:
+            file = self.folder / "password"
+            file.touch(0o600)
+            file.write_text(password)
+            _give(file, self.user)
+            way = ["-A", "scram-sha-256", "--pwfile", str(file)]
+        self._run("initdb", "-D", str(data), "-U", "postgres", *way, "--no-sync")
+        if password is not None:
+            file.unlink()
+
     def _control(self, verb: str, *arguments: str) -> None:
         wait = () if verb == "reload" else ("-w", "-t", "60")
         self._run("pg_ctl", "-D", str(self.folder / "data"), *wait, verb, *arguments)
@@ -99,11 +111,13 @@ class Postgres:
             )
 
 
-def start_postgres(folder: Path | None = None) -> Postgres:
+def start_postgres(folder: Path | None = None, *, password: str | None = None) -> Postgres:
     """Makes a cluster and starts it.
 
     Args:
         folder: where; None, and always under root: in a new one, which is removed at the end.
+        password: of `postgres`; None: every user of this machine is let in, as `postgres`, who
+            may start programs as the server's user. That is for a machine of tests.
     """
     wheel()  # before anything is made
     user: dict[str, object] = {}
@@ -118,7 +132,7 @@ def start_postgres(folder: Path | None = None) -> Postgres:
     server = Postgres(place, Path(), _free_port(), user, guard)
     try:
         server.programs = _programs(place)
-        server._run("initdb", "-D", str(data), "-U", "postgres", "-A", "trust", "--no-sync")
+        server._make(data, password)
         server.start()
     except BaseException:
         server.kill()
@@ -173,9 +187,13 @@ def _is_root() -> bool:
 def _new_folder(user: dict[str, object]) -> Path:
     """A folder of the server's user, which cannot enter root's."""
     folder = Path(tempfile.mkdtemp(prefix="oauthconn-postgres-"))
-    if user:
-        shutil.chown(folder, int(str(user["user"])), int(str(user["group"])))
+    _give(folder, user)
     return folder
+
+
+def _give(path: Path, user: dict[str, object]) -> None:
+    if user:
+        shutil.chown(path, int(str(user["user"])), int(str(user["group"])))
 
 
 def _free_port() -> int:

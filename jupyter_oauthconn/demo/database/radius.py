@@ -12,7 +12,7 @@ import socket
 import threading
 from collections.abc import Callable
 
-_ACCEPT, _REJECT = 2, 3
+_REQUEST, _ACCEPT, _REJECT = 1, 2, 3
 _USER_NAME, _USER_PASSWORD, _MESSAGE_AUTHENTICATOR = 1, 2, 80
 _HEADER = 20
 
@@ -49,15 +49,21 @@ class RadiusServer:
     def _serve(self) -> None:
         while not self._ended:
             request, sender = self._channel.recvfrom(4096)
-            if len(request) > _HEADER:
-                self.asked += 1
-                self._channel.sendto(self._answer(request), sender)
+            try:
+                answer = self._answer(request)
+            except ValueError:
+                continue  # any user of this machine can send anything (RFC 2865 §3: no answer)
+            self._channel.sendto(answer, sender)
 
     def _answer(self, request: bytes) -> bytes:
+        """Raises `ValueError`: it is no request for a password."""
+        if len(request) < _HEADER or request[0] != _REQUEST:
+            raise ValueError("no Access-Request")
         authenticator = request[4:_HEADER]
         attributes = _attributes(request)
-        password = self._revealed(attributes[_USER_PASSWORD], authenticator)
-        good = self._accepts(password, attributes[_USER_NAME].decode())
+        self.asked += 1
+        password = self._revealed(attributes.get(_USER_PASSWORD, b""), authenticator)
+        good = self._accepts(password, attributes.get(_USER_NAME, b"").decode())
         head = bytes([_ACCEPT if good else _REJECT, request[1]]) + (_HEADER + 18).to_bytes(2, "big")
         empty = bytes([_MESSAGE_AUTHENTICATOR, 18]) + bytes(16)
         secret = self.secret.encode()
@@ -82,9 +88,12 @@ def _md5(value: bytes) -> bytes:
 
 
 def _attributes(packet: bytes) -> dict[int, bytes]:
-    found, at = {}, _HEADER
-    while at < len(packet):
-        kind, length = packet[at], packet[at + 1]
-        found[kind] = packet[at + 2 : at + length]
-        at += length
+    """Raises `ValueError`: they do not end with the packet."""
+    found, rest = {}, packet[_HEADER:]
+    while rest:
+        kind, length, *_ = *rest, 0
+        # of none or less there would be no end
+        if length < len(b"TL") or length > len(rest):
+            raise ValueError("no attribute has that length")
+        found[kind], rest = rest[2:length], rest[length:]
     return found

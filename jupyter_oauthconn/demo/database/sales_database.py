@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
+import secrets
 from urllib.parse import urlsplit
 
 from ..provider import ACCOUNTS
@@ -12,6 +14,7 @@ from .cluster import Postgres, start_postgres
 from .radius import RadiusServer
 
 _NAME = "practice"
+_TOKEN = re.compile(r"[\x21-\x7e]+")
 _TIMEOUT_SECONDS = 10
 
 
@@ -25,11 +28,13 @@ class SalesDatabase:
 
     def __init__(self, issuer: str) -> None:
         self._issuer = issuer
-        self._server = start_postgres()
+        # else any user of this machine could come in until the rules below hold, and stay
+        password = secrets.token_urlsafe()
+        self._server = start_postgres(password=password)
         self._radius = RadiusServer(self._accepts)
         try:
             self.port = self._server.port
-            _fill(self._server)
+            _fill(self._server, password)
             self._server.let_in(
                 f"host {_NAME} all 127.0.0.1/32 radius radiusservers=127.0.0.1 "
                 f"radiussecrets={self._radius.secret} radiusports={self._radius.port}"
@@ -49,6 +54,8 @@ class SalesDatabase:
     def _accepts(self, token: str, user: str) -> bool:
         """What a resource server does with a token that it cannot read (RFC 7662 in small): asks
         whose it is, and whether it still lives."""
+        if not _TOKEN.fullmatch(token):
+            return False
         parts = urlsplit(self._issuer)
         connection = http.client.HTTPConnection(parts.netloc, timeout=_TIMEOUT_SECONDS)
         try:
@@ -63,12 +70,18 @@ class SalesDatabase:
         return answer.status == http.HTTPStatus.OK and json.loads(body)["email"] == user
 
 
-def _fill(server: Postgres) -> None:
+def _fill(server: Postgres, password: str) -> None:
     import psycopg
     from psycopg import sql
 
-    address = server.create_database(_NAME).replace("postgresql+psycopg", "postgresql")
-    with psycopg.connect(address) as connection, connection.cursor() as cursor:
+    address = server.url.replace("postgresql+psycopg", "postgresql")
+    with psycopg.connect(address, password=password, autocommit=True) as connection:
+        connection.execute(sql.SQL("create database {}").format(sql.Identifier(_NAME)))
+    address = server.url_of(_NAME).replace("postgresql+psycopg", "postgresql")
+    with (
+        psycopg.connect(address, password=password) as connection,
+        connection.cursor() as cursor,
+    ):
         cursor.execute(
             "create table sales (month text, region text, product text, units int, "
             "revenue double precision)"
