@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 
 _WAKE_SECONDS = 0.2
+#: On the wire times are told in whole seconds from now.
+_WIRE_STEP = timedelta(seconds=2)
 
 
 def connect(
@@ -94,7 +97,10 @@ class Connection:
         if kept is not None:
             return kept
         ask = self._ask(min_validity, exact, rejected, resource)
-        return self._obtain(ask, Patience())
+        token = self._obtain(ask, Patience())
+        if _is_same(token, rejected):
+            return self._obtain(replace(ask, rejected_generation=token.generation), Patience())
+        return token
 
     async def atoken(
         self,
@@ -109,7 +115,11 @@ class Connection:
         if kept is not None:
             return kept
         ask = self._ask(min_validity, exact, rejected, resource)
-        return await self._obtain_in_thread(ask)
+        token = await self._obtain_in_thread(ask)
+        if _is_same(token, rejected):
+            ask = replace(ask, rejected_generation=token.generation)
+            return await self._obtain_in_thread(ask)
+        return token
 
     def headers(self) -> dict[str, str]:
         """`{"Authorization": "Bearer …"}` for one request, masked when shown."""
@@ -128,7 +138,7 @@ class Connection:
             return None  # `_ask` says what is wrong with it
         # many threads get a 401 for one token: the first renews it, the others find it here
         if token is None or rejected is None or token.generation != rejected.generation:
-            return token
+            return None if token and _is_same(token, rejected) else token
         return None
 
     def _ask(
@@ -301,6 +311,16 @@ class Connection:
 
     def __reduce__(self) -> tuple[type[Connection], tuple[str]]:
         return (Connection, (self.name,))
+
+
+def _is_same(token: AccessToken, rejected: AccessToken | None) -> bool:
+    """Whether that is the refused token under another number: a refresh that brought a token for
+    another resource counts on. One that a refresh has brought again was issued later."""
+    if rejected is None or token.issued_at is None or rejected.issued_at is None:
+        return False
+    if token.value != rejected.value or token.generation == rejected.generation:
+        return False
+    return abs(token.issued_at - rejected.issued_at) < _WIRE_STEP
 
 
 def _require_scope(name: str, asked: str, granted: str) -> None:

@@ -24,7 +24,13 @@ from jupyter_oauthconn.model import (
 from jupyter_oauthconn.storage import Store
 
 from .history import record
-from .refresh import Refresher, Wanted, client_refused, reauthorization_required
+from .refresh import (
+    Refresher,
+    Wanted,
+    check_number,
+    client_refused,
+    reauthorization_required,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -146,6 +152,9 @@ class Tokens:
     ) -> AccessToken:
         """A token for another resource. `alive`: the kept one serves if there is no other."""
         wanted = Wanted(resource, kept.generation if kept else 0)
+        if kept is None:
+            number = self._store.grants.count_resources(grant.owner_id, connection.id)
+            check_number(connection, number)
         try:
             _check_refreshable(connection, grant)
             token = self._refresher.refresh(connection, grant, wanted=wanted)

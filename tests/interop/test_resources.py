@@ -17,6 +17,7 @@ from jupyter_oauthconn.errors import (
     ProviderUnavailableError,
 )
 from jupyter_oauthconn.model import Settings, State
+from jupyter_oauthconn.service.refresh import resources
 
 from .conftest import Laptop
 
@@ -109,6 +110,34 @@ def test_what_is_no_resource_is_not_asked_for(laptop: Laptop, resource: str) -> 
     with pytest.raises(InvalidParameterError, match="absolute URI"):
         laptop.broker.access_token("data", resource=resource)
     assert refreshes(laptop) == []
+
+
+def test_a_notebook_does_not_fill_the_table(
+    laptop: Laptop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resources, "MOST_RESOURCES", 1)
+    kept = laptop.broker.access_token("data", resource=LAKE)
+    with pytest.raises(InvalidParameterError, match="has tokens for 1 resources") as caught:
+        laptop.broker.access_token("data", resource="urn:other:lake")
+    assert "%connect auth data --again" in caught.value.hint
+    assert len(refreshes(laptop)) == 1
+    # those that are there go on
+    rejected = kept.generation
+    laptop.broker.access_token("data", resource=LAKE, rejected_generation=rejected)
+    laptop.sign_in()
+    laptop.broker.access_token("data", resource=LAKE)
+
+
+def test_one_for_another_resource_is_no_renewal(laptop: Laptop) -> None:
+    """Whoever waits for a new token of the sign-in's own, while one for another resource is
+    fetched, does not get the old one back under a new number."""
+    service = laptop.broker._service
+    own = laptop.broker.access_token("data")
+    connection = laptop.broker.connection("data")
+    seen = service.store.grants.read(connection.owner_id, connection.id)
+    laptop.broker.access_token("data", resource=LAKE)
+    renewed = service.tokens._refresher.refresh(connection, seen, spare=False)
+    assert renewed.reveal() != own.reveal()
 
 
 def test_a_new_sign_in_takes_no_token_along(laptop: Laptop) -> None:

@@ -11,8 +11,10 @@ import sys
 import threading
 import traceback
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import joblib
@@ -23,7 +25,7 @@ from joblib.externals.loky import get_reusable_executor
 
 import jupyter_oauthconn as oc
 from jupyter_oauthconn.kernel import current
-from jupyter_oauthconn.model import State
+from jupyter_oauthconn.model import AccessToken, Secret, State
 
 
 def test_a_connection_comes_with_its_token(broker: FakeBroker) -> None:
@@ -74,6 +76,48 @@ def test_a_rejected_token_is_renewed_once_for_all_threads(broker: FakeBroker) ->
     broker.calls.clear()
     assert conn.token(rejected=rejected).generation == rejected.generation + 1
     assert broker.calls == []
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_the_rejected_one_under_another_number_is_no_renewal(
+    broker: FakeBroker, monkeypatch: pytest.MonkeyPatch, asynchronous: bool
+) -> None:
+    """A refresh for another resource counts on, and leaves the token."""
+    conn = oc.connect("sales")
+    rejected = conn.token()
+    asked: list[int] = []
+
+    def counted_on(name: str, **options: Any) -> AccessToken:
+        asked.append(options["rejected_generation"])
+        if len(asked) == 1:
+            return replace(rejected, generation=2)
+        return replace(rejected, generation=3, value=Secret("another"))
+
+    monkeypatch.setattr(broker, "access_token", counted_on)
+    if asynchronous:
+        token = asyncio.run(conn.atoken(rejected=rejected))
+    else:
+        token = conn.token(rejected=rejected)
+    assert token.reveal() == "another"
+    assert asked == [1, 2]
+
+
+def test_a_provider_that_gives_the_same_token_again_is_asked_once(
+    broker: FakeBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conn = oc.connect("sales")
+    rejected = conn.token()
+    assert rejected.issued_at is not None
+    later = replace(rejected, generation=2, issued_at=rejected.issued_at + timedelta(minutes=1))
+    asked: list[str] = []
+
+    def the_same(name: str, **_: Any) -> AccessToken:
+        asked.append(name)
+        return later
+
+    monkeypatch.setattr(broker, "access_token", the_same)
+    assert conn.token(rejected=rejected).generation == 2
+    assert len(asked) == 1
 
 
 @pytest.mark.asyncio

@@ -15,8 +15,9 @@ from .failures import client_refused, last_error, reauthorization_required
 from .flight import Refresher, Wanted
 from .kept_answers import KeptAnswers
 from .lifetimes import new_tokens
+from .resources import check_number
 
 __all__ = [
-    "Exchange", "KeptAnswers", "Refresher", "Wanted", "client_refused", "last_error",
-    "new_tokens", "reauthorization_required",
+    "Exchange", "KeptAnswers", "Refresher", "Wanted", "check_number", "client_refused",
+    "last_error", "new_tokens", "reauthorization_required",
 ]  # fmt: skip

@@ -36,6 +36,12 @@ class Wanted:
     after: int
 
 
+def _is_another(token: AccessToken, seen: AccessToken) -> bool:
+    return (token.value, token.expires_at, token.issued_at) != (
+        seen.value, seen.expires_at, seen.issued_at,
+    )  # fmt: skip
+
+
 class Refresher:
     """Renews grants; thread-safe. A forked child needs one of its own."""
 
@@ -162,7 +168,8 @@ class Refresher:
     def _newer(self, grant: Grant, seen: Grant, wanted: Wanted | None) -> AccessToken | None:
         """What somebody else has brought meanwhile."""
         if wanted is None:
-            return grant.token if grant.generation > seen.generation else None
+            # a refresh for another resource counts on, and leaves the grant's own token
+            return grant.token if _is_another(grant.token, seen.token) else None
         kept = self._store.grants.read(seen.owner_id, seen.connection_id, wanted.resource)
         return kept.token if kept is not None and kept.generation > wanted.after else None
 

@@ -13,7 +13,7 @@ from jupyter_oauthconn.errors import (
     ProviderRejectedError,
     ReauthorizationRequiredError,
 )
-from jupyter_oauthconn.model import Claim, NewTokens, Reason
+from jupyter_oauthconn.model import Claim, Connection, NewTokens, Reason
 
 from ..profile import Profile
 from .failures import Kind, kind_of
@@ -22,6 +22,10 @@ from .failures import Kind, kind_of
 _RESOURCE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[\x21\x24-\x5b\x5d-\x7e]{1,500}", re.ASCII)
 #: The person has not agreed to that resource yet (OpenID Connect Core §3.1.2.6).
 _NOT_AGREED = frozenset({"consent_required", "interaction_required", "login_required"})
+
+
+#: Of one sign-in: each has a row in the database, and a notebook may ask for what it likes.
+MOST_RESOURCES = 50
 
 
 class ResourceParameters(TypedDict, total=False):
@@ -43,6 +47,17 @@ def check_resource(profile: Profile, resource: str) -> None:
         raise InvalidParameterError(
             f"{profile.called} gives no tokens for another resource than that of the sign-in.",
             hint="Make a connection with the scope of that resource, and use its tokens.",
+            parameter="resource",
+        )
+
+
+def check_number(connection: Connection, kept: int) -> None:
+    """Raises `InvalidParameterError`: there are tokens for so many resources that no other one
+    gets some."""
+    if kept >= MOST_RESOURCES:
+        raise InvalidParameterError(
+            f"{connection.name} has tokens for {kept} resources, and gets none for another.",
+            hint=f"A new sign-in forgets them: `%connect auth {connection.name} --again`.",
             parameter="resource",
         )
 

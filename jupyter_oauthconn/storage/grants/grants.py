@@ -67,6 +67,13 @@ class Grants:
             row = connection.execute(_READ, place).first()
         return None if row is None else self._records.grant(row)
 
+    def count_resources(self, owner_id: UUID, connection_id: UUID) -> int:
+        """How many resources besides the sign-in's own have a token."""
+        here = grants.c.owner_id == owner_id, grants.c.connection_id == connection_id
+        query = sa.select(sa.func.count()).where(*here, grants.c.resource != "")
+        with self._database.reading() as connection:
+            return int(connection.execute(query).scalar_one())
+
     def of_owner(self, owner_id: UUID) -> list[Grant]:
         """Raises `UnsealError`."""
         query = sa.select(grants).where(grants.c.owner_id == owner_id)
