@@ -125,7 +125,7 @@ class _Runs:
             self.store.shown.clear()
             error = self._called(handle, access)
             if error is not None:
-                yield f"the handle stopped after {renewal} renewals ({_named(error)})"
+                yield f"the handle stopped at renewal {renewal} ({_named(error)})"
                 return
             if set(self.store.shown) - {tokens.issued[-1]}:
                 yield "a token that had ended was shown to the store: ask the source at each use"

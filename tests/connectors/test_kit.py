@@ -134,7 +134,7 @@ class Caching(LineHandle):
 
 def test_one_that_caches_the_token() -> None:
     found = faults_of(Caching)
-    assert "stopped after 1 renewals" in found["expiring"]
+    assert "stopped at renewal 1" in found["expiring"]
     assert "not made once more" in found["rejected"]
 
 
