@@ -6,6 +6,7 @@ import asyncio
 import pickle
 import threading
 import time
+import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -392,3 +393,27 @@ def test_without_an_exchange_the_source_is_the_connection_s_own() -> None:
     assert token_source(access) is access.source
     with pytest.raises(ConfigurationError, match="where its token is exchanged"):
         cloud_key(access)
+
+
+@pytest.mark.parametrize("expires_in", [0, -5, 1e12, 10**400, "NaN", "soon", True, [], None])
+def test_a_life_that_cannot_be(server: Recorder, expires_in: Any) -> None:
+    server.answer = lambda seen: Reply({"access_token": SECOND, "expires_in": expires_in})
+    assert exchanged(server).token().expires_at is None
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"access_token": f"{SECOND}\r\nX-Other: 1"},
+        {"access_token": f"{SECOND} b"},
+        {"access_token": f"{SECOND}\u00e9"},
+        {"access_token": SECOND, "token_type": "Bearer\r\nX-Other: 1"},
+        {"access_token": SECOND, "token_type": "Bearer x"},
+    ],
+)
+def test_what_is_no_header_is_no_token(server: Recorder, answer: dict[str, str]) -> None:
+    """HTTP libraries refuse it, too, and print it then."""
+    server.answer = lambda seen: Reply(answer)
+    with pytest.raises(ProviderProtocolError, match="its answer lacks") as caught:
+        exchanged(server).token()
+    assert SECOND not in "".join(traceback.format_exception(caught.value))

@@ -19,6 +19,12 @@ _TABLEAU_LIFETIME = timedelta(hours=2)
 _SESSION_NAME = re.compile(r"[^\w+=,.@-]", re.ASCII)
 _SESSION_NAME_LENGTH = 64
 _LATE = 0.75
+#: As the token service believes it: what says more says nothing.
+_LONGEST_LIFETIME = timedelta(days=3660)
+#: RFC 6749 appendix A.12, and RFC 9110 §11.1. Anything else would be an error of the HTTP library
+#: later, which prints the header.
+_VALUE = re.compile(r"[\x21-\x7e]+")
+_SCHEME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -105,13 +111,16 @@ def token_exchange(terms: Terms, token: AccessToken) -> AccessToken:
     issued_at = datetime.now(UTC)
     answer = read_object(post(trade))
     value = answer.get("access_token")
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or not _VALUE.fullmatch(value):
         raise unreadable(trade, "an access_token")
+    token_type = str(answer.get("token_type") or "Bearer")
+    if not _SCHEME.fullmatch(token_type):
+        raise unreadable(trade, "a token_type that is one")
     return _timed(
         value,
         issued_at,
         _lifetime(answer.get("expires_in")) or terms.exchange.lifetime,
-        token_type=str(answer.get("token_type") or "Bearer"),
+        token_type=token_type,
         scope=str(answer.get("scope") or ""),
         resource=terms.resource,
     )
@@ -130,7 +139,7 @@ def tableau(terms: Terms, token: AccessToken) -> AccessToken:
     credentials = read_object(post(trade)).get("credentials")
     found: Mapping[str, object] = credentials if isinstance(credentials, dict) else {}
     value = found.get("token")
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or not _VALUE.fullmatch(value):
         raise unreadable(trade, "a token")
     extra = {
         f"{name}_id": str(one["id"])
@@ -189,7 +198,10 @@ def _cloud_key(body: bytes, issued_at: datetime) -> CloudKey | None:
         secret_key=Secret(values["SecretAccessKey"]),
         session_token=Secret(values["SessionToken"]),
         issued_at=issued_at,
-        expires_at=expires_at if expires_at.tzinfo else expires_at.replace(tzinfo=UTC),
+        expires_at=min(
+            expires_at if expires_at.tzinfo else expires_at.replace(tzinfo=UTC),
+            issued_at + _LONGEST_LIFETIME,
+        ),
     )
 
 
@@ -198,6 +210,7 @@ def _lifetime(expires_in: object) -> timedelta | None:
         return None
     try:
         seconds = float(expires_in)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
-    return timedelta(seconds=seconds) if 0 < seconds < timedelta.max.total_seconds() else None
+    longest = _LONGEST_LIFETIME.total_seconds()
+    return timedelta(seconds=seconds) if 0 < seconds <= longest else None
