@@ -16,6 +16,7 @@ from adbc_driver_manager import dbapi
 from IPython.core.ultratb import AutoFormattedTB
 from issuer import IssuedTokens
 from leaks import shown, told
+from pyarrow import flight
 
 from jupyter_oauthconn.catalog import Handle, Placement, TokenPlacement
 from jupyter_oauthconn.connectors import Access, Reach, connector
@@ -237,6 +238,76 @@ def test_only_to_the_hosts_of_the_connection_and_over_tls(
     with pytest.raises(NotAllowedError, match="is not sent to"):
         connector("adbc").open(access, url=url)
     assert tokens.generation == 0
+
+
+@pytest.mark.parametrize(
+    ("hosts", "option"),
+    [
+        (("db.acme.example",), {"adbc.snowflake.sql.account": "evil"}),
+        (("db.acme.example",), {"adbc.snowflake.sql.uri.host": "evil.example"}),
+        (None, {"uri": "postgresql://evil.example"}),
+        (None, {"adbc.snowflake.sql.uri.protocol": "http"}),
+    ],
+)
+def test_no_option_leads_elsewhere(
+    tokens: IssuedTokens, driver: Seen, hosts: tuple[str, ...] | None, option: dict[str, str]
+) -> None:
+    access = access_to(tokens, Reach(hosts), options={"module": "adbc_driver_gate"})
+    with pytest.raises(NotAllowedError, match=f"where {next(iter(option))} leads"):
+        connector("adbc").open(access, db_kwargs=option)
+    assert driver == []
+
+
+@pytest.fixture
+def places(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Says where the server says that a result is: a list of locations for each part."""
+
+    def say(*parts: list[str]) -> None:
+        real = server_module._Server.get_flight_info
+
+        def get_flight_info(self: Any, context: Any, descriptor: Any) -> Any:
+            found = real(self, context, descriptor)
+            ticket = found.endpoints[0].ticket
+            endpoints = [flight.FlightEndpoint(ticket, one) for one in parts]
+            return flight.FlightInfo(found.schema, descriptor, endpoints, -1, -1)
+
+        monkeypatch.setattr(server_module._Server, "get_flight_info", get_flight_info)
+
+    return say
+
+
+def test_a_result_on_another_host_gets_no_token(
+    tokens: IssuedTokens, flight_sql: FlightSql, places: Callable[..., None], headers: Seen
+) -> None:
+    """As a redirect to another host: this one is the same server under another address."""
+    elsewhere = flight_sql.url.replace("127.0.0.1", "127.0.0.2")
+    for reach in (Reach(None), Reach(("127.0.0.1",))):
+        for place in (elsewhere, "grpc+tls://evil.example:443"):
+            places([flight_sql.url, place])
+            with (
+                connector("adbc").open(
+                    access_to(tokens, reach), url=flight_sql.url, autocommit=True
+                ) as connection,
+                connection.cursor() as cursor,
+            ):
+                headers.clear()
+                with pytest.raises(NotAllowedError, match="says that the result is at"):
+                    cursor.execute(QUERY)
+                # the question where it is, and perhaps one that prepares the statement
+                assert 1 <= len(headers) <= 2
+
+
+@pytest.mark.parametrize("parts", [0, 1, 3])
+def test_a_result_in_parts(
+    connection: Any, flight_sql: FlightSql, places: Callable[..., None], parts: int
+) -> None:
+    places(*[[flight_sql.url], [], ["arrow-flight-reuse-connection://?"]][:parts])
+    with connection.cursor() as cursor:
+        cursor.execute("select number from numbers")
+        assert cursor.description[0][0] == "number"
+        assert cursor.fetchall() == [(1,), (2,), (3,)] * parts
+        cursor.execute("select name from numbers")
+        assert cursor.fetch_arrow_table().num_rows == 3 * parts
 
 
 def test_what_makes_no_sense(tokens: IssuedTokens) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from jupyter_oauthconn.catalog import Placement, TokenPlacement
 from jupyter_oauthconn.connectors.connector import Access, library
 from jupyter_oauthconn.connectors.exchange import token_source
+from jupyter_oauthconn.connectors.reach import Reach
 from jupyter_oauthconn.errors import InvalidParameterError, NotAllowedError
 from jupyter_oauthconn.model import AccessToken
 
@@ -15,7 +17,9 @@ from .opening import connect_fresh, is_refusal
 from .placements import USUAL_NAMES, Living, placed, placement_of
 
 _FLIGHT_SQL = "adbc_driver_flightsql"
-_TLS_SCHEMES = frozenset({"grpc+tls", "grpcs", "https", "flightsql"})
+#: Ends of options by which a driver would go elsewhere.
+_ADDRESSES = ("uri", "host", "account", "protocol")
+_PLAIN_ADDRESSES = ("uri", "protocol")
 
 
 class AdbcConnector:
@@ -55,12 +59,18 @@ class AdbcConnector:
         requires = "" if access.handle.requires else module.replace("_", "-")
         driver = library(module, access, requires=f"{requires} pyarrow" if requires else "")
         arguments = {**access.handle.connect_args, **options.pop("db_kwargs", {})}
-        connect = _connector(driver, _checked(access, url, module), options)
+        address = _checked(access, url, module)
+        _require_no_other(access, arguments)
+        connect = _connector(driver, address, options)
         source = token_source(access)
         if where.placement is Placement.ADBC_HEADER:
             made = connect(arguments)
             try:
-                made.renewed_from(source, where.name or USUAL_NAMES[where.placement])
+                made.renewed_from(
+                    source,
+                    where.name or USUAL_NAMES[where.placement],
+                    _results_of(access, address) if module == _FLIGHT_SQL else None,
+                )
             except BaseException:
                 made.close()
                 raise
@@ -98,14 +108,33 @@ def _checked(access: Access, url: str | None, module: str) -> str:
                 parameter="url",
             )
         return ""
-    scheme, _, rest = address.partition("://")
-    as_http = "https" if scheme.lower() in _TLS_SCHEMES else "http"
-    if not access.reach.covers(f"{as_http}://{rest}"):
+    from .flight_locations import covers
+
+    if not covers(access.reach, address):
         raise NotAllowedError(
             f"The token of {name!r} is not sent to {address}.",
             hint="It goes to the hosts of the connection's own store, over TLS (grpc+tls://…).",
         )
     return address
+
+
+def _require_no_other(access: Access, arguments: Mapping[str, Any]) -> None:
+    """Raises `NotAllowedError`: the caller's options lead elsewhere than the entry's."""
+    # where any host would do, the caller may say it in this way, but not without TLS
+    ends = _ADDRESSES if access.reach.hosts is not None else _PLAIN_ADDRESSES
+    for name, value in arguments.items():
+        if name.endswith(ends) and access.handle.connect_args.get(name) != value:
+            raise NotAllowedError(
+                f"The token of {access.source.name!r} is not sent to where {name} leads.",
+                hint="Give the address as url, and leave that option out.",
+            )
+
+
+def _results_of(access: Access, address: str) -> Reach:
+    """Where any host would do, the one that was named is enough."""
+    if access.reach.hosts is not None:
+        return access.reach
+    return Reach((urlsplit(address).hostname or "",))
 
 
 def _connector(

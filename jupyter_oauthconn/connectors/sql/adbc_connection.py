@@ -8,9 +8,10 @@ from typing import Any
 
 from adbc_driver_manager import AdbcConnection, AdbcStatement, dbapi
 
-from jupyter_oauthconn.connectors.reach import TokenSource, authorization_header
+from jupyter_oauthconn.connectors.reach import Reach, TokenSource, authorization_header
 from jupyter_oauthconn.model import AccessToken
 
+from .flight_locations import chained, require_places
 from .opening import is_refusal
 
 
@@ -21,13 +22,29 @@ class RenewedCursor(dbapi.Cursor):
 
     def execute(self, operation: bytes | str, parameters: Any = None) -> Any:
         try:
-            return super().execute(operation, parameters)
+            return self._executed(operation, parameters)
         except dbapi.Error as error:
             connection: Any = self._conn
             if not is_refusal(error, ()) or not connection.renew_refused():
                 raise
         self._begin_anew()
-        return super().execute(operation, parameters)
+        return self._executed(operation, parameters)
+
+    def _executed(self, operation: bytes | str, parameters: Any) -> Any:
+        """As the driver manager's, with a look at where the result is."""
+        connection: Any = self._conn
+        if connection._reach is None:
+            return super().execute(operation, parameters)
+        partitions, schema = self.adbc_execute_partitions(operation, parameters)
+        require_places(connection._source.name, connection._reach, partitions)
+        rows = self._rowcount
+        if len(partitions) == 1:
+            self.adbc_read_partition(partitions[0])
+        else:
+            handle = chained(partitions, schema, connection._conn.read_partition)
+            self._results = dbapi._RowIterator(self._stmt, handle, self._backend)
+        self._rowcount = rows
+        return self
 
     def _begin_anew(self) -> None:
         # a statement keeps the headers that its connection had when it was made
@@ -47,13 +64,20 @@ class RenewedConnection(dbapi.Connection):
     """
 
     _source: TokenSource | None = None
+    _reach: Reach | None = None
     _option = ""
     _generation = -1
     _sending: threading.Lock
 
-    def renewed_from(self, source: TokenSource, option: str) -> None:
-        """From now on; `option` is the driver's name for the header of a connection's calls."""
+    def renewed_from(self, source: TokenSource, option: str, reach: Reach | None) -> None:
+        """From now on.
+
+        Args:
+            option: the driver's name for the header of a connection's calls.
+            reach: where a Flight SQL server may say that a result is; None: it is another driver.
+        """
         self._source, self._option, self._sending = source, option, threading.Lock()
+        self._reach = reach
         self._send(source.token())
 
     def adbc_clone(self) -> Any:
@@ -64,7 +88,7 @@ class RenewedConnection(dbapi.Connection):
             autocommit=self._autocommit,
         )
         if self._source is not None:
-            made.renewed_from(self._source, self._option)
+            made.renewed_from(self._source, self._option, self._reach)
         return made
 
     def renew_refused(self) -> bool:
