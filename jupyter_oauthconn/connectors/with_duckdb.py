@@ -25,6 +25,9 @@ from .credentials.guard import require
 from .exchange import token_source
 from .reach import LOOPBACK, TokenSource, is_plain_loopback
 
+#: What needs no token: nobody must sign in to close a connection, or to look at it in a cell.
+_READS_NOTHING = frozenset({"begin", "close", "commit", "description", "interrupt", "rollback",
+                            "rowcount"})  # fmt: skip
 _CREATE = "CREATE OR REPLACE TEMPORARY SECRET {name} (TYPE http, BEARER_TOKEN $token, SCOPE $scope)"
 
 
@@ -88,9 +91,10 @@ class BearerConnection:
     duplicate = cursor
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
+        if name.startswith("_"):
             raise AttributeError(name)
-        self.renew()
+        if name not in _READS_NOTHING:
+            self.renew()
         return getattr(self._connection, name)
 
     def __enter__(self) -> BearerConnection:

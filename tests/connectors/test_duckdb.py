@@ -192,6 +192,20 @@ def test_an_error_of_the_service_comes_through(vendor: Recorder) -> None:
         source.failure = None
 
 
+def test_who_must_sign_in_again_can_close_and_look_at_it(vendor: Recorder) -> None:
+    source = CountedTokens()
+    connection = opened(vendor, source)
+    source.failure = ReauthorizationRequiredError("A new sign-in is needed.")
+    # a cell asks for these
+    for name in ("_repr_html_", "_ipython_display_", "_repr_mimebundle_"):
+        assert not hasattr(connection, name)
+    connection.begin()
+    connection.rollback()
+    connection.close()
+    with pytest.raises(duckdb.ConnectionException):
+        connection._connection.execute("SELECT 1")
+
+
 def test_without_the_extension(vendor: Recorder) -> None:
     class Offline:
         """A DuckDB whose server of extensions is out of reach."""
