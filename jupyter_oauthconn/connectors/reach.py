@@ -17,6 +17,10 @@ NO_PROXY = dict.fromkeys(
     f"http://{host}" for host in ("localhost", "localhost.", "127.0.0.1", "[::1]")
 )
 
+#: What carries a token whose type is that name, in place of `Authorization`.
+OWN_HEADERS = ("X-Tableau-Auth",)
+CREDENTIAL_HEADERS = ("Authorization", *OWN_HEADERS)
+
 
 class TokenSource(Protocol):
     """A connection, as far as a connector knows it. Thread-safe; cheap while a token is fresh.
@@ -124,8 +128,21 @@ class MaskedText(str):
         )
 
 
+def credential_header(token: AccessToken) -> tuple[str, MaskedText]:
+    """Name and value of the header that carries a token.
+
+    HTTP libraries drop `Authorization` on a redirect to another origin. Whoever sends one of
+    `OWN_HEADERS` drops it there.
+    """
+    for name in OWN_HEADERS:
+        if token.token_type.lower() == name.lower():
+            return name, MaskedText(token.reveal())
+    return "Authorization", authorization_header(token)
+
+
 def authorization_header(token: AccessToken) -> MaskedText:
-    """The value of the `Authorization` header (RFC 6750 §2.1).
+    """The value of the `Authorization` header (RFC 6750 §2.1), where a driver has a place for no
+    other.
 
     Providers write the type in every case; resources compare it with `Bearer`.
     """

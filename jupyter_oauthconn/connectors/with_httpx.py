@@ -10,7 +10,14 @@ import httpx2
 from jupyter_oauthconn.errors import InvalidParameterError
 
 from .connector import Access, answered, base_address, probe_address
-from .reach import NO_PROXY, Reach, TokenSource, authorization_header
+from .reach import (
+    CREDENTIAL_HEADERS,
+    NO_PROXY,
+    OWN_HEADERS,
+    Reach,
+    TokenSource,
+    credential_header,
+)
 
 _UNAUTHORIZED = 401
 
@@ -52,7 +59,18 @@ def async_client(source: TokenSource, reach: Reach, **options: Any) -> httpx2.As
     return _QuietAsyncClient(auth=_BearerAuth(source, reach), **options)
 
 
-class _QuietClient(httpx2.Client):
+class _DropsOwnHeaders:
+    """On a redirect to another origin: httpx2 drops `Authorization` alone."""
+
+    def _redirect_headers(self, request: httpx2.Request, url: httpx2.URL, method: str) -> Any:
+        headers = super()._redirect_headers(request, url, method)  # type: ignore[misc] # httpx2's
+        if url.origin != request.url.origin:
+            for name in OWN_HEADERS:
+                headers.pop(name, None)
+        return headers
+
+
+class _QuietClient(_DropsOwnHeaders, httpx2.Client):
     """Masks the header once it is sent: answers and errors bring their request along, and are
     pickled with it. Raises without the frames below, which hold the request's bytes."""
 
@@ -64,7 +82,7 @@ class _QuietClient(httpx2.Client):
         raise _quiet(failure)
 
 
-class _QuietAsyncClient(httpx2.AsyncClient):
+class _QuietAsyncClient(_DropsOwnHeaders, httpx2.AsyncClient):
     """As `_QuietClient`."""
 
     async def send(self, *args: Any, **options: Any) -> httpx2.Response:
@@ -92,13 +110,14 @@ class _BearerAuth(httpx2.Auth):
             yield request
             return
         token = self._source.token()
-        header = request.headers["Authorization"] = authorization_header(token)
+        name, header = credential_header(token)
+        request.headers[name] = header
         response = yield request
-        if _rejected(response, request, header):
+        if _rejected(response, request, name, header):
             newer = self._source.token(rejected=token)
             if newer.generation != token.generation:
                 response.read()
-                request.headers["Authorization"] = authorization_header(newer)
+                request.headers[name] = credential_header(newer)[1]
                 yield request
 
     async def async_auth_flow(
@@ -108,24 +127,25 @@ class _BearerAuth(httpx2.Auth):
             yield request
             return
         token = await self._source.atoken()
-        header = request.headers["Authorization"] = authorization_header(token)
+        name, header = credential_header(token)
+        request.headers[name] = header
         response = yield request
-        if _rejected(response, request, header):
+        if _rejected(response, request, name, header):
             newer = await self._source.atoken(rejected=token)
             if newer.generation != token.generation:
                 await response.aread()
-                request.headers["Authorization"] = authorization_header(newer)
+                request.headers[name] = credential_header(newer)[1]
                 yield request
 
     def __repr__(self) -> str:
         return f"<Bearer token of {self._source.name!r}>"
 
 
-def _rejected(response: httpx2.Response, request: httpx2.Request, header: str) -> bool:
+def _rejected(response: httpx2.Response, request: httpx2.Request, name: str, header: str) -> bool:
     """Whether the token was refused, and the body can be sent a second time."""
     return (
         response.status_code == _UNAUTHORIZED
-        and response.request.headers.get("Authorization") == header
+        and response.request.headers.get(name) == header
         and isinstance(request.stream, httpx2.ByteStream)
     )
 
@@ -145,8 +165,9 @@ def _quiet(failure: httpx2.RequestError) -> httpx2.RequestError:
 
 
 def _mask(request: httpx2.Request) -> None:
-    if "Authorization" in request.headers:
-        request.headers["Authorization"] = "********"
+    for name in CREDENTIAL_HEADERS:
+        if name in request.headers:
+            request.headers[name] = "********"
 
 
 CONNECTOR = HttpxConnector()

@@ -11,7 +11,15 @@ from requests.auth import AuthBase
 from jupyter_oauthconn.model import AccessToken
 
 from .connector import Access, answered, probe_address
-from .reach import Reach, TokenSource, authorization_header, is_plain_loopback
+from .reach import (
+    OWN_HEADERS,
+    MaskedText,
+    Reach,
+    TokenSource,
+    authorization_header,
+    credential_header,
+    is_plain_loopback,
+)
 
 _UNAUTHORIZED = 401
 _CHECK_SECONDS = 30
@@ -32,11 +40,24 @@ class SessionConnector:
 
 
 def session(source: TokenSource, reach: Reach) -> requests.Session:
-    made = requests.Session()
+    made = _Session()
     made.auth = _BearerAuth(source, reach)
     for scheme in ("https://", "http://"):
         made.mount(scheme, _QuietAdapter())
     return made
+
+
+class _Session(requests.Session):
+    """On a redirect to another origin `requests` drops `Authorization` alone."""
+
+    def rebuild_auth(
+        self, prepared_request: requests.PreparedRequest, response: requests.Response
+    ) -> None:
+        before, after = response.request.url or "", prepared_request.url or ""
+        if self.should_strip_auth(before, after):
+            for name in OWN_HEADERS:
+                prepared_request.headers.pop(name, None)
+        super().rebuild_auth(prepared_request, response)
 
 
 class _QuietAdapter(HTTPAdapter):
@@ -68,13 +89,14 @@ class _BearerAuth(AuthBase):
         if not self._reach.covers(request.url or ""):
             return request
         token = self._source.token()
-        header = request.headers["Authorization"] = authorization_header(token)
+        name, header = self._header(token)
+        request.headers[name] = header
         # what was streamed once cannot be sent again: then the 401 is the answer
         again = request.body is None or isinstance(request.body, str | bytes)
 
         def once_more(response: requests.Response, **options: Any) -> requests.Response:
             # a redirect's last request may have gone elsewhere, without the header
-            if response.request.headers.get("Authorization") != header:
+            if response.request.headers.get(name) != header:
                 return response
             if response.status_code != _UNAUTHORIZED or not again:
                 return response
@@ -82,6 +104,9 @@ class _BearerAuth(AuthBase):
 
         request.register_hook("response", once_more)
         return request
+
+    def _header(self, token: AccessToken) -> tuple[str, MaskedText]:
+        return credential_header(token)
 
     def _once_more(
         self, response: requests.Response, token: AccessToken, options: dict[str, Any]
@@ -92,7 +117,8 @@ class _BearerAuth(AuthBase):
         response.content  # noqa: B018 - read to the end, so that its socket can be used again
         response.close()
         again = response.request.copy()
-        again.headers["Authorization"] = authorization_header(newer)
+        name, header = self._header(newer)
+        again.headers[name] = header
         answer: requests.Response = response.connection.send(again, **options)
         answer.history.append(response)
         answer.request = again
@@ -109,6 +135,10 @@ class SessionAuth(_BearerAuth):
     def set_http_session(self, http_session: requests.Session) -> requests.Session:
         http_session.auth = self
         return http_session
+
+    def _header(self, token: AccessToken) -> tuple[str, MaskedText]:
+        # another's session sends every other header to wherever a redirect leads
+        return "Authorization", authorization_header(token)
 
     def get_exceptions(self) -> tuple[type[Exception], ...]:
         return ()

@@ -6,24 +6,30 @@ back, which is why it is set here, above the redirects.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import aiohttp
 from fsspec.implementations.http import HTTPFileSystem
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from jupyter_oauthconn.connectors.reach import Reach, TokenSource, authorization_header
+from jupyter_oauthconn.connectors.reach import (
+    CREDENTIAL_HEADERS,
+    OWN_HEADERS,
+    Reach,
+    TokenSource,
+    credential_header,
+)
 
 _UNAUTHORIZED = 401
-_HEADER = "Authorization"
 
 
 def filesystem(source: TokenSource, reach: Reach, **options: Any) -> Any:
     """An `HTTPFileSystem`; its paths are whole addresses."""
 
     async def get_client(**made_with: Any) -> BearerSession:
-        return BearerSession(source, reach, aiohttp.ClientSession(**made_with))
+        return BearerSession(source, reach, aiohttp.ClientSession(**made_with),
+                             made_with.get("middlewares", ()))  # fmt: skip
 
     return HTTPFileSystem(get_client=get_client, skip_instance_cache=True, **options)
 
@@ -31,10 +37,17 @@ def filesystem(source: TokenSource, reach: Reach, **options: Any) -> Any:
 class BearerSession:
     """An `aiohttp.ClientSession` as fsspec uses one, whose requests carry the token."""
 
-    def __init__(self, source: TokenSource, reach: Reach, session: aiohttp.ClientSession) -> None:
+    def __init__(
+        self,
+        source: TokenSource,
+        reach: Reach,
+        session: aiohttp.ClientSession,
+        middlewares: Sequence[Any] = (),
+    ) -> None:
         self._source = source
         self._reach = reach
         self._session = session
+        self._middlewares = middlewares
 
     def request(self, method: str, url: Any, **options: Any) -> _Asked:
         return _Asked(self, method, url, options)
@@ -62,8 +75,7 @@ class BearerSession:
         if not self._reach.covers(str(url)):
             return await self._send(method, url, options, None)
         token = await self._source.atoken()
-        header = authorization_header(token)
-        response = await self._send(method, url, options, header)
+        response = await self._send(method, url, options, credential_header(token))
         body = options.get("data")
         if (
             response.status != _UNAUTHORIZED
@@ -80,17 +92,22 @@ class BearerSession:
         if newer.generation == token.generation:
             return response
         response.release()
-        return await self._send(method, url, options, authorization_header(newer))
+        return await self._send(method, url, options, credential_header(newer))
 
     async def _send(
-        self, method: str, url: Any, options: dict[str, Any], header: str | None
+        self, method: str, url: Any, options: dict[str, Any], header: tuple[str, str] | None
     ) -> aiohttp.ClientResponse:
         headers = CIMultiDict(options.get("headers") or {})
-        headers.pop(_HEADER, None)
+        for name in CREDENTIAL_HEADERS:
+            headers.popall(name, None)
+        options = {**options, "headers": headers}
         if header is not None:
-            headers[_HEADER] = header
+            headers[header[0]] = header[1]
+            if header[0] in OWN_HEADERS:
+                others = options.get("middlewares", self._middlewares)
+                options["middlewares"] = (*others, _on_one_origin())
         try:
-            response = await self._session.request(method, url, **{**options, "headers": headers})
+            response = await self._session.request(method, url, **options)
         except aiohttp.ClientError as error:
             failure = error
         else:
@@ -99,16 +116,32 @@ class BearerSession:
             return response
         # the frames below hold the header in clear
         failure.__context__ = failure.__cause__ = None
-        del headers, header
+        del headers, header, options
         raise failure.with_traceback(None)
+
+
+def _on_one_origin() -> Any:
+    """A middleware for one request and its redirects: aiohttp drops `Authorization` alone on the
+    way to another origin, for good."""
+    origins = set()
+
+    async def middleware(request: Any, send: Any) -> Any:
+        origins.add(request.url.origin())
+        if len(origins) > 1:
+            for name in OWN_HEADERS:
+                request.headers.popall(name, None)
+        return await send(request)
+
+    return middleware
 
 
 def _mask(response: Any) -> None:
     """aiohttp's errors print and pickle the headers of the request that they are about."""
     about = response._request_info
     headers = CIMultiDict(about.headers)
-    if headers.pop(_HEADER, None) is not None:
-        headers[_HEADER] = "********"
+    for name in CREDENTIAL_HEADERS:
+        if headers.popall(name, None) is not None:
+            headers[name] = "********"
     response._request_info = about._replace(headers=CIMultiDictProxy(headers))
 
 

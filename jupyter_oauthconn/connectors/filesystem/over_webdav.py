@@ -12,10 +12,12 @@ from webdav4.fsspec import WebdavFileSystem
 from webdav4.http import Client as HttpClient
 
 from jupyter_oauthconn.connectors.reach import (
+    CREDENTIAL_HEADERS,
     NO_PROXY,
+    OWN_HEADERS,
     Reach,
     TokenSource,
-    authorization_header,
+    credential_header,
 )
 
 _UNAUTHORIZED = 401
@@ -48,17 +50,18 @@ class _BearerAuth(httpx.Auth):
             yield request
             return
         token = self._source.token()
-        header = request.headers["Authorization"] = authorization_header(token)
+        name, header = credential_header(token)
+        request.headers[name] = header
         response = yield request
         if (
             response.status_code == _UNAUTHORIZED
-            and response.request.headers.get("Authorization") == header
+            and response.request.headers.get(name) == header
             and isinstance(request.stream, httpx.ByteStream)
         ):
             newer = self._source.token(rejected=token)
             if newer.generation != token.generation:
                 response.read()
-                request.headers["Authorization"] = authorization_header(newer)
+                request.headers[name] = credential_header(newer)[1]
                 yield request
 
     def __repr__(self) -> str:
@@ -68,6 +71,15 @@ class _BearerAuth(httpx.Auth):
 class _QuietClient(HttpClient):
     """Raises without the frames below, which hold the request's bytes, and masks the header once
     it is sent: httpx's errors bring their request along, and are pickled with it."""
+
+    def _redirect_headers(self, request: httpx.Request, url: httpx.URL, method: str) -> Any:
+        # httpx drops `Authorization` alone on the way to another origin
+        headers = super()._redirect_headers(request, url, method)
+        before, after = request.url, url
+        if (before.scheme, before.netloc) != (after.scheme, after.netloc):
+            for name in OWN_HEADERS:
+                headers.pop(name, None)
+        return headers
 
     def send(self, *args: Any, **options: Any) -> Any:
         try:
@@ -84,5 +96,6 @@ class _QuietClient(HttpClient):
 
 
 def _mask(request: httpx.Request) -> None:
-    if "Authorization" in request.headers:
-        request.headers["Authorization"] = "********"
+    for name in CREDENTIAL_HEADERS:
+        if name in request.headers:
+            request.headers[name] = "********"
