@@ -30,6 +30,8 @@ _SHORTEST_PAUSE_SECONDS = 0.2
 #: Of its life: the shortest time between two questions, also while the service gives no answer.
 _SMALLEST_SHARE = 0.02
 _LONGEST_PAUSE_SECONDS = 60.0
+#: `with` ends then, also while the next token is still asked for.
+_LONGEST_JOIN_SECONDS = 2.0
 _YES = frozenset({"yes", "true", "1"})
 
 
@@ -106,7 +108,8 @@ class TokenFile:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         if self._thread is not None:
-            self._thread.join()
+            # it may be asking a provider, or a person; what it brings later is thrown away
+            self._thread.join(_LONGEST_JOIN_SECONDS)
         if self._remove is not None:
             self._remove()
         self._thread = self._folder = self._remove = None
@@ -128,9 +131,16 @@ def _renew(source: TokenSource, path: Path, token: AccessToken, stop: threading.
             if token.expires_at is not None and token.expires_at <= datetime.now(UTC):
                 path.unlink(missing_ok=True)
             continue
+        if stop.is_set():
+            return
         if newer.generation != token.generation or not path.exists():
             token = newer
-            _write(path, token)
+            try:
+                _write(path, token)
+            except OSError as error:
+                _LOG.warning("The token file of %r is not renewed: %s", source.name, error)
+                # an old token would be taken for a good one
+                path.unlink(missing_ok=True)
 
 
 def _pause(token: AccessToken) -> float:
@@ -141,7 +151,10 @@ def _pause(token: AccessToken) -> float:
     if token.expires_at is not None and token.issued_at is not None:
         life = token.expires_at - token.issued_at
     shortest = max(_SHORTEST_PAUSE_SECONDS, life.total_seconds() * _SMALLEST_SHARE)
-    return min(max((due - now).total_seconds(), shortest), _LONGEST_PAUSE_SECONDS)
+    pause = min(max((due - now).total_seconds(), shortest), _LONGEST_PAUSE_SECONDS)
+    left = (token.expires_at - now).total_seconds() if token.expires_at else 0.0
+    # at its end the file must go, if there is no other token
+    return min(pause, left) if left > 0 else pause
 
 
 def _write(path: Path, token: AccessToken) -> None:

@@ -27,7 +27,7 @@ from .history import record
 from .refresh import (
     Refresher,
     Wanted,
-    check_number,
+    check_room_for_resource,
     client_refused,
     reauthorization_required,
 )
@@ -154,7 +154,7 @@ class Tokens:
         wanted = Wanted(resource, kept.generation if kept else 0)
         if kept is None:
             number = self._store.grants.count_resources(grant.owner_id, connection.id)
-            check_number(connection, number)
+            check_room_for_resource(connection, number)
         try:
             _check_refreshable(connection, grant)
             token = self._refresher.refresh(connection, grant, wanted=wanted)

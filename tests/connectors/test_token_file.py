@@ -7,6 +7,7 @@ import os
 import stat
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from counted import MARKER, Connected, CountedTokens, value
 from leaks import shown
 
+from jupyter_oauthconn.connectors import token_file
 from jupyter_oauthconn.connectors.token_file import CONNECTOR, TokenFile
 from jupyter_oauthconn.errors import NotAllowedError, ReauthorizationRequiredError
 
@@ -106,6 +108,40 @@ def test_gone_when_no_token_is_left_and_back_after_a_sign_in(
         assert MARKER not in caplog.text
         source.failure = None
         until(tokens.path.exists)
+
+
+def test_gone_when_it_cannot_be_written(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with opened(CountedTokens(life=0.6)) as tokens, caplog.at_level(logging.WARNING):
+        # as on a full disk
+        def full(path: Path, token: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(token_file, "_write", full)
+        until(lambda: not tokens.path.exists())
+        assert "No space left" in caplog.text
+        assert MARKER not in caplog.text
+        monkeypatch.undo()
+        until(tokens.path.exists)
+
+
+def test_leaving_waits_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = CountedTokens(life=0.4)
+    asked, go_on = threading.Event(), threading.Event()
+
+    def waits(*_: object, **__: object) -> object:
+        asked.set()
+        assert go_on.wait(30)
+        raise ReauthorizationRequiredError("The sign-in behind 'data' is over.")
+
+    with opened(source) as tokens:
+        folder = tokens.path.parent
+        # somebody must sign in, and nobody comes
+        monkeypatch.setattr(source, "token", waits)
+        assert asked.wait(10)
+    assert not folder.exists()
+    go_on.set()
 
 
 def test_gone_when_the_process_ends_without_leaving_with(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from jupyter_oauthconn.demo import PracticeServer
 from jupyter_oauthconn.demo.database import RadiusServer, SalesDatabase, sales_database
+from jupyter_oauthconn.demo.database.guard import end_server
 
 from .conftest import App
 
@@ -277,3 +278,22 @@ def test_nobody_comes_in_while_it_is_filled(issuing, monkeypatch):
         connect(made, "canary", "postgres", "postgres")
     made.close()
     assert len(tried) == 1
+
+
+@pytest.mark.parametrize("fault", ["drop:email", "html", "hangup_after"])
+def test_an_answer_that_a_dial_has_spoilt_lets_nobody_in(database, person, fault):
+    token = person.sign_in()["access_token"]
+    person.provider.faults.plan(fault, 1, "data/whoami")
+    assert refused(database, token)
+    # and whoever comes next is let in
+    connect(database, token).close()
+
+
+def test_another_process_with_the_server_s_old_number_is_left_alone(tmp_path):
+    """A server that crashed leaves its file."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as stranger:
+        (tmp_path / "postmaster.pid").write_text(f"{stranger.pid}\n{tmp_path}\n")
+        end_server(tmp_path)
+        assert stranger.poll() is None
+        stranger.communicate(b"\n")
+    assert stranger.returncode == 0

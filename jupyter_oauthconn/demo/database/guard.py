@@ -33,11 +33,24 @@ def end_server(data: Path) -> None:
         server = int(file.read_text().split()[0])
     except (OSError, ValueError, IndexError):
         return  # it has ended
+    if not _serves(server, data):
+        return  # a server that crashed has left its file, and another process has the number now
     with suppress(ProcessLookupError):
         os.kill(server, signal.SIGQUIT)
     end = time.monotonic() + _WAIT_SECONDS
     while file.exists() and time.monotonic() < end:
         time.sleep(_POLL_SECONDS)
+
+
+def _serves(process: int, data: Path) -> bool:
+    """Whether that process is the server with that data; True where the system does not tell."""
+    if not Path("/proc/self/cmdline").exists():
+        return True
+    try:
+        command = Path(f"/proc/{process}/cmdline").read_bytes()
+    except OSError:
+        return False
+    return os.fsencode(data) in command.split(b"\0")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import secrets
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 _REQUEST, _ACCEPT, _REJECT = 1, 2, 3
 _USER_NAME, _USER_PASSWORD, _MESSAGE_AUTHENTICATOR = 1, 2, 80
@@ -53,7 +54,8 @@ class RadiusServer:
                 answer = self._answer(request)
             except ValueError:
                 continue  # any user of this machine can send anything (RFC 2865 §3: no answer)
-            self._channel.sendto(answer, sender)
+            with suppress(OSError):  # whoever asked has gone
+                self._channel.sendto(answer, sender)
 
     def _answer(self, request: bytes) -> bytes:
         """Raises `ValueError`: it is no request for a password."""

@@ -30,8 +30,12 @@ class SalesDatabase:
         self._issuer = issuer
         # else any user of this machine could come in until the rules below hold, and stay
         password = secrets.token_urlsafe()
-        self._server = start_postgres(password=password)
         self._radius = RadiusServer(self._accepts)
+        try:
+            self._server = start_postgres(password=password)
+        except BaseException:
+            self._radius.close()
+            raise
         try:
             self.port = self._server.port
             _fill(self._server, password)
@@ -67,7 +71,14 @@ class SalesDatabase:
             return False
         finally:
             connection.close()
-        return answer.status == http.HTTPStatus.OK and json.loads(body)["email"] == user
+        if answer.status != http.HTTPStatus.OK:
+            return False
+        try:
+            who = json.loads(body)
+        except ValueError:
+            return False
+        # a dial of the provider may have cut or changed it
+        return isinstance(who, dict) and who.get("email") == user
 
 
 def _fill(server: Postgres, password: str) -> None:

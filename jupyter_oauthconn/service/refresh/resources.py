@@ -51,9 +51,8 @@ def check_resource(profile: Profile, resource: str) -> None:
         )
 
 
-def check_number(connection: Connection, kept: int) -> None:
-    """Raises `InvalidParameterError`: there are tokens for so many resources that no other one
-    gets some."""
+def check_room_for_resource(connection: Connection, kept: int) -> None:
+    """Raises `InvalidParameterError`: the sign-in has tokens for as many resources as it may."""
     if kept >= MOST_RESOURCES:
         raise InvalidParameterError(
             f"{connection.name} has tokens for {kept} resources, and gets none for another.",
