@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import pickle
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +19,9 @@ from .store import ScriptedTokens, TokenStore
 
 _THREADS = 2
 _RENEWALS = 3
+_ATTEMPTS = 2
+#: How long one of the threads waits for the others.
+_PATIENCE_SECONDS = 30.0
 
 Use = Callable[[Any], object]
 
@@ -31,7 +36,7 @@ def check_connector(
     thread_safe: bool = True,
     **options: Any,
 ) -> tuple[str, ...]:
-    """Runs a connector through the life of a token; returns the names of the rules it keeps.
+    """Runs a connector through the life of a token; returns the names of the rules.
 
     A connector that speaks HTTP is tested against a store of the kit on loopback:
 
@@ -171,8 +176,12 @@ class _Runs:
         else:
             tokens.renew()
 
+        together = threading.Barrier(_THREADS)
+
         def call(_: int) -> BaseException | None:
-            return self._called(shared or self._open_or_none(access), access)
+            handle = self._open_or_none(access) if shared is None else shared
+            together.wait(_PATIENCE_SECONDS)
+            return self._called(handle, access)
 
         with ThreadPoolExecutor(_THREADS) as pool:
             errors = [one for one in pool.map(call, range(_THREADS)) if one is not None]
@@ -184,7 +193,7 @@ class _Runs:
     def _no_leak(self) -> Iterator[str]:
         tokens, access = self._begin()
         handle = self._open(access)
-        error = self._called(handle, access)
+        self._called(handle, access)
         texts = {"repr": repr(handle), "str": str(handle), "pickle": _pickled(handle)}
         self.store.refuse()
         error = self._called(handle, access) or self._called(self._open_or_none(access), access)
@@ -218,9 +227,9 @@ class _Runs:
 
     def close(self) -> None:
         for handle in self.opened:
-            close = getattr(handle, "close", None) or getattr(handle, "dispose", None)
-            if callable(close):
-                with suppress(Exception):  # the rules have been looked at
+            with suppress(Exception):  # the rules have been looked at
+                close = getattr(handle, "close", None) or getattr(handle, "dispose", None)
+                if callable(close) and not inspect.iscoroutinefunction(close):
                     close()
 
     def _called(self, handle: Any, access: Access) -> BaseException | None:
@@ -234,9 +243,6 @@ class _Runs:
         except Exception as error:  # noqa: BLE001 - whatever the library raises is looked at
             return error
         return None
-
-
-_ATTEMPTS = 2
 
 
 class _Failed:
