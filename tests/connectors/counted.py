@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -84,6 +84,13 @@ class CountedTokens:
         """As when somebody else has renewed it."""
         with self._lock:
             self._current = None
+
+    def age(self, seconds: float) -> None:
+        """The current token was issued that long ago."""
+        with self._lock:
+            assert self._current is not None
+            issued_at = datetime.now(UTC) - timedelta(seconds=seconds)
+            self._current = replace(self._current, issued_at=issued_at)
 
     @property
     def forced(self) -> int:

@@ -108,6 +108,19 @@ def test_a_refused_token_is_renewed_and_tried_once_more(
     assert tokens.forced == 1
 
 
+def test_a_cursor_is_refused_its_own_token_and_not_the_newest(
+    tokens: IssuedTokens, connection: Any
+) -> None:
+    with connection.cursor() as before:
+        tokens.revoke()
+        newest = tokens.token(rejected=tokens.token())
+        with connection.cursor() as after:
+            assert after.execute(QUERY).fetchone() == (3,)
+            assert before.execute(QUERY).fetchone() == (3,)
+    assert tokens.token() == newest
+    assert tokens.forced == 1  # the test's own
+
+
 def test_never_twice(
     make_tokens: Callable[..., IssuedTokens], flight_sql: FlightSql, headers: Seen
 ) -> None:

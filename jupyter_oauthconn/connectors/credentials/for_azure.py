@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from azure.core.credentials import AccessToken as AzureToken
@@ -13,6 +13,9 @@ from jupyter_oauthconn.model import AccessToken
 
 _AHEAD_SECONDS = 300.0
 _UNKNOWN_LIFE_SECONDS = 600
+#: The SDK does not say which token was refused, and each of its clients keeps one of its own. One
+#: that was just issued is taken for newer than that: no client makes another's renewed again.
+_JUST_ISSUED = timedelta(seconds=10)
 
 
 class _Credential:
@@ -33,7 +36,10 @@ class _Credential:
 
     def _rejected(self, resource: str | None, claims: object) -> AccessToken | None:
         """The SDK brings claims when a server refused the token although it has not expired."""
-        return self._given.get(resource) if claims else None
+        given = self._given.get(resource) if claims else None
+        if given is None or given.issued_at is None:
+            return given
+        return None if datetime.now(UTC) - given.issued_at < _JUST_ISSUED else given
 
     def __repr__(self) -> str:
         return f"<Azure credential of {self._source.name!r}>"

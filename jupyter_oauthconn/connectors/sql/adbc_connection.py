@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from adbc_driver_manager import AdbcConnection, AdbcStatement, dbapi
 
@@ -14,20 +14,25 @@ from jupyter_oauthconn.model import AccessToken
 from .flight_locations import chained, require_places
 from .opening import is_refusal
 
+T = TypeVar("T")
+
 
 class RenewedCursor(dbapi.Cursor):
     """Executes once more what was refused for the token's sake, and only that."""
 
     _options: Mapping[str, Any] | None = None
+    #: What its statement sends, whatever the connection sends by now.
+    _token: AccessToken | None = None
 
     def execute(self, operation: bytes | str, parameters: Any = None) -> Any:
         try:
             return self._executed(operation, parameters)
         except dbapi.Error as error:
             connection: Any = self._conn
-            if not is_refusal(error, ()) or not connection.renew_refused():
+            token = connection.other_than(self._token) if is_refusal(error, ()) else None
+            if token is None:
                 raise
-        self._begin_anew()
+        self._begin_anew(token)
         return self._executed(operation, parameters)
 
     def _executed(self, operation: bytes | str, parameters: Any) -> Any:
@@ -46,11 +51,12 @@ class RenewedCursor(dbapi.Cursor):
         self._rowcount = rows
         return self
 
-    def _begin_anew(self) -> None:
+    def _begin_anew(self, token: AccessToken) -> None:
         # a statement keeps the headers that its connection had when it was made
         connection: Any = self._conn
         self._stmt.close()
-        self._stmt = AdbcStatement(connection._conn)
+        self._stmt = connection.sending(token, lambda: AdbcStatement(connection._conn))
+        self._token = token
         if self._options:
             self._stmt.set_options(**self._options)
         self._last_query, self._bind_by_name = None, False
@@ -78,7 +84,7 @@ class RenewedConnection(dbapi.Connection):
         """
         self._source, self._option, self._sending = source, option, threading.Lock()
         self._reach = reach
-        self._send(source.token())
+        self.sending(source.token(), lambda: None)
 
     def adbc_clone(self) -> Any:
         made = RenewedConnection(
@@ -91,33 +97,39 @@ class RenewedConnection(dbapi.Connection):
             made.renewed_from(self._source, self._option, self._reach)
         return made
 
-    def renew_refused(self) -> bool:
-        """Whether there is another token than the one that was refused, which is sent now."""
-        if self._source is None:
-            return False
+    def other_than(self, refused: AccessToken | None) -> AccessToken | None:
+        """Another token than the one that was refused; None: there is none."""
+        if self._source is None or refused is None:
+            return None
         token = self._source.token()
-        if token.generation == self._generation:
-            token = self._source.token(rejected=token)
-        return self._send(token)
+        if token.generation == refused.generation:
+            token = self._source.token(rejected=refused)
+        return None if token.generation == refused.generation else token
 
     def cursor(self, *, adbc_stmt_kwargs: Mapping[str, Any] | None = None) -> Any:
-        if self._source is not None:
-            self._send(self._source.token())
-        made = RenewedCursor(self, adbc_stmt_kwargs, dbapi_backend=self._backend)
+        def make() -> RenewedCursor:
+            return RenewedCursor(self, adbc_stmt_kwargs, dbapi_backend=self._backend)
+
+        if self._source is None:
+            made = make()
+        else:
+            token = self._source.token()
+            made = self.sending(token, make)
+            made._token = token
         made._options = adbc_stmt_kwargs
         self._cursors.add(made)
         return made
 
-    def _send(self, token: AccessToken) -> bool:
+    def sending(self, token: AccessToken, make: Callable[[], T]) -> T:
+        """What `make` makes while the connection sends that token."""
         with self._sending:
-            if token.generation == self._generation:
-                return False
-            # a value is added to those that are there: an empty one takes them away
-            self._conn.set_options(**{self._option: ""})
-            # plain text: the driver is C, and takes no class derived from it
-            self._conn.set_options(**{self._option: str(authorization_header(token))})
-            self._generation = token.generation
-        return True
+            if token.generation != self._generation:
+                # a value is added to those that are there: an empty one takes them away
+                self._conn.set_options(**{self._option: ""})
+                # plain text: the driver is C, and takes no class derived from it
+                self._conn.set_options(**{self._option: str(authorization_header(token))})
+                self._generation = token.generation
+            return make()
 
     def __repr__(self) -> str:
         return (
