@@ -8,9 +8,9 @@ asked for, never at import (2026-11).
 """
 
 from .connector import GROUP, Access, Connector, connector, kinds, library
-from .reach import ForResource, Reach, TokenSource
+from .reach import ForResource, Reach, Remembered, TokenSource
 
 __all__ = [
-    "GROUP", "Access", "Connector", "ForResource", "Reach", "TokenSource", "connector", "kinds",
-    "library",
+    "GROUP", "Access", "Connector", "ForResource", "Reach", "Remembered", "TokenSource",
+    "connector", "kinds", "library",
 ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -50,9 +50,10 @@ class Connector(Protocol):
     def open(self, access: Access, **options: Any) -> Any:
         """The live handle: it asks `access.source` whenever it needs a token, and keeps none."""
 
-    def check(self, handle: Any, access: Access) -> str:
+    def check(self, handle: Any, access: Access) -> str | Awaitable[str]:
         """Makes a real, cheap call and says in a sentence what it saw.
 
+        Of an asynchronous handle it may be awaitable; its `aclose` is then awaited in that loop.
         Raises whatever the library raises.
         """
 

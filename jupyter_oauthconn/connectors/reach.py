@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import NoReturn, Protocol, SupportsIndex
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
-from jupyter_oauthconn.model import AccessToken
+from jupyter_oauthconn.model import AccessToken, Secret
 
 #: Nothing that goes there leaves the machine.
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -79,6 +79,54 @@ class ForResource:
     ) -> AccessToken:
         resource = resource or self.resource
         return await self.source.atoken(min_validity, rejected=rejected, resource=resource)
+
+
+class Remembered:
+    """A token source that knows what it gave, and what was traded for that, so that a foreign
+    message can be shown without it."""
+
+    def __init__(self, source: TokenSource) -> None:
+        self._source = source
+        self._given: set[Secret] = set()
+
+    @property
+    def name(self) -> str:
+        return self._source.name
+
+    def token(
+        self,
+        min_validity: float = 60.0,
+        *,
+        rejected: AccessToken | None = None,
+        resource: str | None = None,
+    ) -> AccessToken:
+        token = self._source.token(min_validity, rejected=rejected, resource=resource)
+        self.note(token.value)
+        return token
+
+    async def atoken(
+        self,
+        min_validity: float = 60.0,
+        *,
+        rejected: AccessToken | None = None,
+        resource: str | None = None,
+    ) -> AccessToken:
+        token = await self._source.atoken(min_validity, rejected=rejected, resource=resource)
+        self.note(token.value)
+        return token
+
+    def note(self, *secrets: Secret) -> None:
+        self._given.update(secrets)
+
+    def masked(self, text: str) -> str:
+        """`text` without any of them, also where an address holds it percent-encoded."""
+        for secret in self._given.copy():
+            for one in (secret.reveal(), quote(secret.reveal(), safe="")):
+                text = text.replace(one, "********")
+        return text
+
+    def __repr__(self) -> str:
+        return f"<Tokens of {self.name!r}>"
 
 
 @dataclass(frozen=True, slots=True)

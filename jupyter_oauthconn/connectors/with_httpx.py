@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Awaitable, Generator
 from typing import Any
 
 import httpx2
@@ -43,10 +43,22 @@ class HttpxConnector:
 
         return make(token_source(access), access.reach, **options)
 
-    def check(self, handle: httpx2.Client, access: Access) -> str:
-        response = handle.get(probe_address(access))
-        response.raise_for_status()
-        return answered(str(response.request.url), response.status_code)
+    def check(
+        self, handle: httpx2.Client | httpx2.AsyncClient, access: Access
+    ) -> str | Awaitable[str]:
+        address = probe_address(access)
+        if isinstance(handle, httpx2.AsyncClient):
+            return _checked(handle, address)
+        return _seen(handle.get(address))
+
+
+async def _checked(handle: httpx2.AsyncClient, address: str) -> str:
+    return _seen(await handle.get(address))
+
+
+def _seen(response: httpx2.Response) -> str:
+    response.raise_for_status()
+    return answered(str(response.request.url), response.status_code)
 
 
 def client(source: TokenSource, reach: Reach, **options: Any) -> httpx2.Client:

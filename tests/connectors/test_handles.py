@@ -3,8 +3,11 @@ card, and `%sql` of JupySQL."""
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import re
 import sys
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -19,12 +22,13 @@ import requests
 import sqlalchemy as sa
 from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
+from recorder import Reply, recorder
 from traitlets.config import Config
 
 import jupyter_oauthconn as oc
-from jupyter_oauthconn.catalog import Handle, Placement, TokenPlacement
+from jupyter_oauthconn.catalog import Exchange, ExchangeKind, Handle, Placement, TokenPlacement
 from jupyter_oauthconn.connectors import Access, ForResource, Reach, connector, kinds
-from jupyter_oauthconn.kernel.handles import access_of
+from jupyter_oauthconn.kernel.handles import access_of, trying
 from jupyter_oauthconn.kernel.handles.card import in_words
 from jupyter_oauthconn.kernel.handles.opening import EVERYWHERE
 from jupyter_oauthconn.model import Outcome
@@ -265,6 +269,108 @@ def test_it_says_what_went_wrong_without_the_token(broker: FakeBroker, database:
     assert MARKER not in seen.detail
     assert "second line" not in seen.detail
     assert "%connect doctor sales" in seen.next_step
+
+
+def test_a_token_file_is_tested_while_it_is_there(broker: FakeBroker) -> None:
+    (seen,) = oc.connect("sales").test("env", allow=True)
+    assert (seen.outcome, seen.detail) == (Outcome.OK, "The file holds the current token.")
+
+
+def test_an_asynchronous_client_is_tested_and_closed(
+    broker: FakeBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also from a cell, whose own loop runs."""
+    closed: list[bool] = []
+    real = httpx2.AsyncClient.aclose
+
+    async def aclose(self: httpx2.AsyncClient) -> None:
+        await real(self)
+        closed.append(self.is_closed)
+
+    monkeypatch.setattr(httpx2.AsyncClient, "aclose", aclose)
+
+    async def cell(url: str) -> Any:
+        return oc.connect("sales").test("httpx", asynchronous=True, probe=f"{url}/probe")[0]
+
+    hand_over(broker, api_hosts=("127.0.0.1",))
+    with recorder() as server:
+        seen = asyncio.run(cell(server.url))
+        assert (seen.outcome, seen.detail) == (
+            Outcome.OK, "GET /probe at 127.0.0.1 answered 200.",
+        )  # fmt: skip
+        assert server.tokens == [f"Bearer {MARKER}-sales-1"]
+        server.answer = lambda seen: Reply("no", 500)
+        assert asyncio.run(cell(server.url)).outcome is Outcome.FAILED
+    assert closed == [True, True]
+
+
+def test_an_asynchronous_engine_is_tested_and_ended(broker: FakeBroker) -> None:
+    disposed: list[object] = []
+
+    async def dispose(self: object, close: bool = True) -> None:
+        disposed.append(self)
+
+    with pytest.MonkeyPatch.context() as patched, warnings.catch_warnings():
+        warnings.simplefilter("error")
+        patched.setattr(Line, "dispose", dispose, raising=False)
+        patched.setattr(trying, "connector", lambda kind: Line())
+        (seen,) = oc.connect("sales").test("engine")
+        gc.collect()
+    assert (seen.outcome, len(disposed)) == (Outcome.OK, 1)
+
+
+class Line:
+    """A connector, and its handle."""
+
+    def open(self, access: Access, **options: Any) -> Line:
+        self.source = access.source
+        return self
+
+    def check(self, handle: Any, access: Access) -> str:
+        return "It rang."
+
+
+def test_a_handle_that_cannot_be_closed_spoils_nothing(
+    broker: FakeBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Proxy(Line):
+        def __getattr__(self, name: str) -> Any:
+            raise RuntimeError("the far end is gone")
+
+    monkeypatch.setattr(trying, "connector", lambda kind: Proxy())
+    (seen,) = oc.connect("sales").test()
+    assert (seen.outcome, seen.detail) == (Outcome.OK, "It rang.")
+
+
+def test_every_token_of_a_test_is_masked(
+    broker: FakeBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first too, which is no longer the current one, and when the service has none left."""
+
+    class Loud(Line):
+        def check(self, handle: Any, access: Access) -> str:
+            first = self.source.token()
+            second = self.source.token(rejected=first)
+            broker.generations.clear()
+            raise OSError(f"neither {first.reveal()} nor {second.reveal()} is good")
+
+    monkeypatch.setattr(trying, "connector", lambda kind: Loud())
+    (seen,) = oc.connect("sales").test()
+    assert seen.outcome is Outcome.FAILED
+    assert seen.detail == "OSError: neither ******** nor ******** is good"
+
+
+def test_and_what_a_token_was_traded_for(broker: FakeBroker) -> None:
+    with recorder() as server:
+        server.answer = lambda seen: Reply({"access_token": "second+secret", "expires_in": 600})
+        exchange = Exchange(kind=ExchangeKind.TOKEN_EXCHANGE, endpoint=server.url)
+        database = gate.opened()
+        database.accepts = lambda _: False
+        database.refusal = lambda: gate.Refused("no entry for second+secret or second%2Bsecret")
+        hand_over(broker, replace(ENGINE, exchange=exchange))
+        (seen,) = oc.connect("sales").test()
+    assert seen.outcome is Outcome.FAILED
+    assert "no entry for ******** or ********" in seen.detail
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import Generic, Protocol, TypeVar
 
 from jupyter_oauthconn.catalog import Exchange, ExchangeKind
 from jupyter_oauthconn.connectors.connector import Access
-from jupyter_oauthconn.connectors.reach import TokenSource
+from jupyter_oauthconn.connectors.reach import Remembered, TokenSource
 from jupyter_oauthconn.errors import (
     ConfigurationError,
     ProviderRejectedError,
@@ -181,6 +181,8 @@ class ExchangedTokens:
 
         def trade(token: AccessToken) -> AccessToken:
             made = make(terms, token)
+            if isinstance(self._source, Remembered):
+                self._source.note(made.value)
             with self._lock:
                 self._generation += 1
                 return replace(made, generation=self._generation)
@@ -216,7 +218,15 @@ def cloud_key(access: Access) -> SecondHop[CloudKey]:
             "provider's entry.",
         )
     terms = Terms(name=access.source.name, exchange=exchange, identity=access.identity)
-    return SecondHop(access.source, lambda token: trades.web_identity(terms, token))
+    source = access.source
+
+    def trade(token: AccessToken) -> CloudKey:
+        made = trades.web_identity(terms, token)
+        if isinstance(source, Remembered):
+            source.note(made.secret_key, made.session_token)
+        return made
+
+    return SecondHop(source, trade)
 
 
 def _is_late(kept: _Timed) -> bool:

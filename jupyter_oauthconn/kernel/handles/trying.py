@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+import asyncio
+from collections.abc import Awaitable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
+from inspect import isawaitable
 from typing import Any
 
-from jupyter_oauthconn.connectors import Access, TokenSource, connector
+from jupyter_oauthconn.connectors import Access, Remembered, TokenSource, connector
 from jupyter_oauthconn.errors import ConfigurationError, InvalidParameterError
 from jupyter_oauthconn.model import Check, Outcome
 
 from ..current import Place
 from .opening import access_of, default_kind, spelled
 
-_MASK = "********"
+#: The first of them that a handle has ends it.
+_CLOSING = ("aclose", "close", "dispose")
 
 
 def try_handle(
@@ -56,30 +60,67 @@ def try_handle(
 def _called(kind: str, access: Access, options: dict[str, Any]) -> str | Check:
     made = connector(kind)
     access.source.token()  # whoever must sign in does it here, and not in a vendor's thread
+    source = Remembered(access.source)
+    access = replace(access, source=source)
     handle = made.open(access, **options)
-    try:
-        return made.check(handle, access)
-    except (ConfigurationError, InvalidParameterError):
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever the vendor's library raises is the answer
-        return Check(
-            check=kind,
-            outcome=Outcome.FAILED,
-            detail=_without_token(f"{type(error).__name__}: {error}", access.source),
-            next_step=f"`%connect doctor {access.source.name}` looks at the sign-in.",
-        )
-    finally:
-        _close(handle)
+    with _Loop() as loop:
+        try:
+            with _entered(handle):
+                seen = made.check(handle, access)
+                return loop.run(seen) if isawaitable(seen) else seen
+        except (ConfigurationError, InvalidParameterError):
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever the vendor's library raises is the answer
+            # the first line: a library may put what it sent into it
+            line = f"{type(error).__name__}: {error}".strip().splitlines()[0]
+            return Check(
+                check=kind,
+                outcome=Outcome.FAILED,
+                detail=source.masked(line),
+                next_step=f"`%connect doctor {source.name}` looks at the sign-in.",
+            )
+        finally:
+            _close(handle, loop)
 
 
-def _without_token(text: str, source: TokenSource) -> str:
-    """The first line of a foreign message; a library may put what it sent into it."""
-    line = text.strip().splitlines()[0]
-    return line.replace(source.token().reveal(), _MASK)
+class _Loop:
+    """An event loop in a thread of its own: the notebook's is busy with the cell that asks.
+
+    One for all of a test: an asynchronous handle is closed in the loop that it was used in.
+    """
+
+    def __init__(self) -> None:
+        self._runner = asyncio.Runner()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="test of a handle")
+
+    def run(self, awaitable: Awaitable[Any]) -> Any:
+        async def awaited() -> Any:
+            return await awaitable
+
+        return self._thread.submit(lambda: self._runner.run(awaited())).result()
+
+    def __enter__(self) -> _Loop:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.submit(self._runner.close).result()
+        self._thread.shutdown()
 
 
-def _close(handle: Any) -> None:
-    close = getattr(handle, "close", None) or getattr(handle, "dispose", None)
-    if callable(close):
-        with suppress(Exception):  # the call was made, and its answer counts
-            close()
+def _entered(handle: Any) -> AbstractContextManager[Any]:
+    """What can only be closed by leaving it is there only within `with`."""
+    if hasattr(type(handle), "__enter__") and not hasattr(type(handle), "close"):
+        entered: AbstractContextManager[Any] = handle
+        return entered
+    return nullcontext()
+
+
+def _close(handle: Any, loop: _Loop) -> None:
+    with suppress(Exception):  # the call was made, and its answer counts
+        for name in _CLOSING:
+            close = getattr(handle, name, None)
+            if callable(close):
+                closed = close()
+                if isawaitable(closed):
+                    loop.run(closed)
+                return
