@@ -205,7 +205,20 @@ def test_azure_claims_mean_that_the_token_was_refused() -> None:
     source = CountedTokens()
     credential = opened("azure", source)
     credential.get_token(STORAGE)
+    source.age(60)
+    credential.get_token(STORAGE)
     assert credential.get_token(STORAGE, claims='{"access_token": {}}').token == value(2)
+    assert source.forced == 1
+
+
+def test_azure_clients_with_an_older_token_do_not_make_the_newest_renewed() -> None:
+    source = CountedTokens()
+    credential = opened("azure", source)
+    credential.get_token(STORAGE)
+    source.age(60)
+    credential.get_token(STORAGE)
+    for _ in range(3):  # clients that kept the first token, each refused
+        assert credential.get_token(STORAGE, claims='{"access_token": {}}').token == value(2)
     assert source.forced == 1
 
 
@@ -317,11 +330,45 @@ def test_databricks_sdk_only_to_the_connection_s_host() -> None:
 # --- check
 
 
-def test_check(server: Recorder) -> None:
-    access = Connected().access("credential")
-    said = CONNECTOR.check(CONNECTOR.open(access), access)
+@pytest.mark.parametrize("library", ["callable", "google", "azure", "azure-async", "databricks"])
+def test_check(library: str) -> None:
+    source = CountedTokens()
+    access = Connected(source).access("credential")
+    said = asked(CONNECTOR.check(CONNECTOR.open(access, library=library), access))
     assert said.startswith("The token service gave a token, valid until ")
+    source.failure = ReauthorizationRequiredError("The sign-in behind 'data' is over.")
+    handle = CONNECTOR.open(access, library=library)
+    with pytest.raises(ReauthorizationRequiredError):
+        asked(CONNECTOR.check(handle, access))
+
+
+def asked(said: Any) -> str:
+    async def awaited() -> Any:
+        return await said
+
+    found = said if isinstance(said, str) else asyncio.run(awaited())
+    assert isinstance(found, str)
+    return found
+
+
+@pytest.mark.parametrize("library", ["aws", "boto3", "aws-async"])
+def test_check_of_keys_asks_the_handle_that_is_there(server: Recorder, library: str) -> None:
     server.answer = assumed()
-    said = CONNECTOR.check(CONNECTOR.open(on_aws(server), library="aws"), on_aws(server))
-    assert said.startswith("STS gave temporary credentials, valid until ")
+    access = on_aws(server)
+    handle = CONNECTOR.open(access, library=library)
+    assert asked(CONNECTOR.check(handle, access)) == "STS gave temporary credentials."
+    if library != "aws-async":
+        assert handle.get_credentials().get_frozen_credentials().token == f"{SECOND}=="
+    assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize("library", ["callable", "google", "azure", "databricks"])
+def test_check_of_a_traded_token_makes_no_second_trade(server: Recorder, library: str) -> None:
+    server.answer = lambda seen: Reply({"access_token": SECOND, "expires_in": 600})
+    exchange = Exchange(kind=ExchangeKind.TOKEN_EXCHANGE, endpoint=server.url)
+    access = Connected().access("credential", exchange=exchange)
+    handle = CONNECTOR.open(access, library=library)
+    for _ in range(2):
+        said = CONNECTOR.check(handle, access)
+        assert str(said).startswith("The token was exchanged for another one")
     assert len(server.seen) == 1

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +11,8 @@ from jupyter_oauthconn.connectors.connector import Access, library
 from jupyter_oauthconn.connectors.exchange import cloud_key, token_source
 from jupyter_oauthconn.connectors.reach import MaskedText, TokenSource
 from jupyter_oauthconn.errors import InvalidParameterError
+
+_KEYS = "STS gave temporary credentials."
 
 
 class FreshToken:
@@ -45,16 +48,52 @@ class CredentialConnector:
             )
         return make(access, **options)
 
-    def check(self, handle: Any, access: Access) -> str:
-        """A token, or for AWS the exchange."""
-        if access.handle.exchange is None:
-            expires_at = access.source.token().expires_at
-            return f"The token service gave a token{_until(expires_at)}."
+    def check(self, handle: Any, access: Access) -> str | Awaitable[str]:
+        """Asks the credential itself, in the way in which its SDK does; the probe is a scope.
+
+        Awaitable for the asynchronous ones.
+        """
         if hasattr(handle, "get_credentials"):
-            key = cloud_key(access).current()
-            return f"STS gave temporary credentials{_until(key.expires_at)}."
-        expires_at = token_source(access).token().expires_at
-        return f"The token was exchanged for another one{_until(expires_at)}."
+            return _checked_keys(handle)
+        exchanged = access.handle.exchange is not None
+        said = "The token was exchanged for another one" if exchanged else (
+            "The token service gave a token")  # fmt: skip
+        if hasattr(handle, "get_token"):
+            scopes = (access.handle.probe,) if access.handle.probe else ()
+            return _checked_azure(handle.get_token(*scopes), said)
+        expires_at = None if exchanged else access.source.token().expires_at
+        if hasattr(handle, "before_request"):
+            if not handle.valid:
+                handle.refresh(None)
+            expires_at = handle.expiry and handle.expiry.replace(tzinfo=UTC)
+        elif isinstance(handle, FreshToken):
+            handle()
+        else:
+            handle()()  # a factory of functions that make headers
+        return f"{said}{_until(expires_at)}."
+
+
+def _checked_keys(session: Any) -> str | Awaitable[str]:
+    found = session.get_credentials()
+    if not inspect.isawaitable(found):
+        found.get_frozen_credentials()
+        return _KEYS
+
+    async def in_loop() -> str:
+        await (await found).get_frozen_credentials()
+        return _KEYS
+
+    return in_loop()
+
+
+def _checked_azure(found: Any, said: str) -> str | Awaitable[str]:
+    if not inspect.isawaitable(found):
+        return f"{said}{_until(datetime.fromtimestamp(found.expires_on, UTC))}."
+
+    async def in_loop() -> str:
+        return f"{said}{_until(datetime.fromtimestamp((await found).expires_on, UTC))}."
+
+    return in_loop()
 
 
 def _until(moment: datetime | None) -> str:
