@@ -21,7 +21,7 @@ from .entry import (
     TokenPlacement,
     Variable,
 )
-from .handles import resolve_handle
+from .handles import resolve_handle, unfit_placement
 from .loader import Catalog, load
 from .render import (
     check_parameters,
@@ -39,5 +39,5 @@ __all__ = [
     "ResourceParameter", "Rotation", "Scopes", "TokenAnswerRules", "TokenPlacement", "Variable",
     "check_parameters", "load", "resolve_api_hosts", "resolve_authorization_parameters",
     "resolve_endpoints", "resolve_handle", "resolve_issuer", "resolve_scopes", "resolve_steps",
-    "resolve_text",
+    "resolve_text", "unfit_placement",
 ]  # fmt: skip

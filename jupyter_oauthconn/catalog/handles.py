@@ -89,6 +89,15 @@ def resolve_handle(
     )
 
 
+def unfit_placement(made: TokenPlacement) -> tuple[str, str] | None:
+    """Which key is wrong and why, e.g. `("name", "is missing: …")`; None: nothing is."""
+    if made.placement in _NAMED and not made.name:
+        return "name", f"is missing: {made.placement} needs the driver's argument"
+    if (made.placement is Placement.PREFIXED) != bool(made.prefix):
+        return "prefix", "belongs to the placement prefixed, which needs it"
+    return None
+
+
 # --- reading
 
 
@@ -140,10 +149,8 @@ def _placement(table: Table) -> TokenPlacement:
         name=table.text_or_none("name") or "",
         prefix=table.text_or_none("prefix") or "",
     )
-    if placement in _NAMED and not made.name:
-        raise table.fault("name", f"is missing: {placement} needs the driver's argument")
-    if (placement is Placement.PREFIXED) != bool(made.prefix):
-        raise table.fault("prefix", "belongs to the placement prefixed, which needs it")
+    if wrong := unfit_placement(made):
+        raise table.fault(*wrong)
     table.close()
     return made
 

@@ -129,7 +129,18 @@ def test_what_the_caller_says_wins() -> None:
 
 @pytest.mark.parametrize("given", ["connect_arg", {"placement": "callable_arg"}, "header_factory"])
 def test_a_placement_that_needs_a_name(given: Any) -> None:
-    with pytest.raises(InvalidParameterError, match="needs the name of the driver's argument"):
+    with pytest.raises(InvalidParameterError, match="needs the driver's argument"):
+        placement_of(Handle(kind="engine"), given)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"placement": "prefixed", "name": "logdata"},
+     {"placement": "connect_arg", "name": "token", "prefix": "token="},
+     TokenPlacement(placement=Placement.PREFIXED, name="logdata")],
+)  # fmt: skip
+def test_a_prefix_where_it_belongs_and_nowhere_else(given: Any) -> None:
+    with pytest.raises(InvalidParameterError, match="its prefix belongs to the placement prefixed"):
         placement_of(Handle(kind="engine"), given)
 
 

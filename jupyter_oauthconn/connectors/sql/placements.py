@@ -12,7 +12,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jupyter_oauthconn.catalog import Handle, Placement, TokenPlacement
+from jupyter_oauthconn.catalog import Handle, Placement, TokenPlacement, unfit_placement
 from jupyter_oauthconn.connectors.credentials.for_databricks import HeaderFactories
 from jupyter_oauthconn.connectors.reach import MaskedText, Reach, TokenSource, authorization_header
 from jupyter_oauthconn.errors import InvalidParameterError
@@ -31,7 +31,6 @@ USUAL_NAMES = {
     Placement.ODBC_TOKEN: "attrs_before",
     Placement.ADBC_HEADER: "adbc.flight.sql.rpc.call_header.authorization",
 }
-_NEEDS_NAME = frozenset(Placement) - set(USUAL_NAMES) - {Placement.LIBPQ_HOOK}
 
 Arguments = tuple[list[Any], dict[str, Any]]
 
@@ -45,7 +44,8 @@ def placement_of(
         given: a placement's name, or a mapping with `placement`, `name` and `prefix`.
 
     Raises:
-        InvalidParameterError: there is no such placement, or it needs the argument's name.
+        InvalidParameterError: there is no such placement, or its name or prefix is missing, or a
+            prefix is there that it has no use for.
     """
     if given is None:
         return handle.token
@@ -53,10 +53,13 @@ def placement_of(
         given = {"placement": given}
     if isinstance(given, Mapping):
         given = _read(given)
-    if given.placement in _NEEDS_NAME and not given.name:
+    if wrong := unfit_placement(given):
+        key, reason = wrong
+        prefix = ', "prefix": "token="' if given.placement is Placement.PREFIXED else ""
         raise InvalidParameterError(
-            f"The placement {given.placement} needs the name of the driver's argument.",
-            hint=f'For example token={{"placement": "{given.placement}", "name": "token"}}.',
+            f"The token's placement does not fit: its {key} {reason}.",
+            hint=f'For example token={{"placement": "{given.placement}", '
+            f'"name": "token"{prefix}}}.',
             parameter="token",
         )
     return given
