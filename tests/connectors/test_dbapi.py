@@ -7,6 +7,8 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from types import ModuleType
 from typing import Any
 
@@ -18,6 +20,8 @@ from leaks import shown, told
 
 from jupyter_oauthconn.catalog import Handle, Placement, TokenPlacement
 from jupyter_oauthconn.connectors import Access, Reach, connector
+from jupyter_oauthconn.connectors.sql.dbapi import LiveConnection
+from jupyter_oauthconn.connectors.sql.opening import is_refusal
 from jupyter_oauthconn.errors import (
     ConfigurationError,
     InvalidParameterError,
@@ -97,7 +101,7 @@ def test_a_session_that_ends_with_its_token(
     make_tokens: Callable[..., IssuedTokens], database: gate.Gate, way: dict[str, Any]
 ) -> None:
     tokens = make_tokens(lifetime=0.8)
-    with open_dbapi(tokens, session_bound=True, **way) as connection:
+    with closing(open_dbapi(tokens, session_bound=True, **way)) as connection:
         connection.cursor().execute("create table here (x int)")
         connection.commit()
         assert connection.cursor().execute("select count(*) from here").fetchone() == (0,)
@@ -109,6 +113,88 @@ def test_a_session_that_ends_with_its_token(
         assert not any(one in shown(connection) for one in tokens.issued)
         with pytest.raises(TypeError, match="is not pickled"):
             pickle.dumps(connection)
+
+
+def ending(tokens: IssuedTokens, connection: Any) -> None:
+    """Its token has ended."""
+    tokens.token(rejected=tokens.token())
+    connection._ends_at = 0.0
+
+
+def test_what_is_set_is_the_drivers_and_is_set_again(
+    tokens: IssuedTokens, database: gate.Gate, way: dict[str, Any]
+) -> None:
+    with closing(open_dbapi(tokens, session_bound=True, **way)) as connection:
+        connection.isolation_level = "IMMEDIATE"
+        connection.row_factory = sqlite3.Row
+        assert connection._connection.isolation_level == "IMMEDIATE"
+        ending(tokens, connection)
+        assert connection.cursor().execute("select 1 as one").fetchone()["one"] == 1
+        assert connection._connection.isolation_level == connection.isolation_level == "IMMEDIATE"
+
+
+def test_with_does_what_the_drivers_does(
+    tokens: IssuedTokens, database: gate.Gate, way: dict[str, Any]
+) -> None:
+    with closing(open_dbapi(tokens, session_bound=True, **way)) as connection:
+        with connection as same:
+            assert same is connection
+            connection.cursor().execute("create table here (x int)")
+            connection.cursor().execute("insert into here values (1)")
+        with pytest.raises(sqlite3.OperationalError), connection:
+            connection.cursor().executescript("begin; insert into here values (2); nonsense")
+        # SQLite's keeps the connection, commits what went well, and nothing else
+        assert connection.cursor().execute("select x from here").fetchall() == [(1,)]
+
+
+class Bare:
+    """A driver's connection without `with`, which the server has ended."""
+
+    class Error(Exception):
+        pass
+
+    def __init__(self) -> None:
+        self.closed = 0
+
+    def cursor(self) -> object:
+        return self
+
+    def close(self) -> None:
+        self.closed += 1
+        raise self.Error("the server has ended this session")
+
+
+def test_one_that_the_server_has_ended_does_not_get_in_the_way() -> None:
+    bare, new = Bare(), sqlite3.connect(":memory:")
+    opened = iter([(bare, 0.0), (new, float("inf"))])
+    with closing(LiveConnection("data", lambda: next(opened))) as connection:
+        assert type(connection.cursor()) is sqlite3.Cursor
+        assert bare.closed == 1
+
+
+def test_a_driver_without_with_is_closed() -> None:
+    bare = Bare()
+    with pytest.raises(Bare.Error), LiveConnection("data", lambda: (bare, float("inf"))):
+        pass
+    assert bare.closed == 1
+
+
+def test_threads_that_see_the_end_open_one(
+    tokens: IssuedTokens, database: gate.Gate, way: dict[str, Any]
+) -> None:
+    with closing(open_dbapi(tokens, session_bound=True, **way)) as connection:
+        opened, count = connection._opened, len(database.calls)
+
+        def slowly() -> Any:
+            time.sleep(0.05)
+            return opened()
+
+        connection._opened = slowly
+        ending(tokens, connection)
+        with ThreadPoolExecutor(8) as threads:
+            for one in [threads.submit(connection.cursor) for _ in range(8)]:
+                one.result()
+        assert len(database.calls) == count + 1
 
 
 def test_pandas_reads_through_it(tokens: IssuedTokens, database: gate.Gate) -> None:
@@ -171,3 +257,12 @@ def test_the_entrys_arguments(tokens: IssuedTokens, database: gate.Gate) -> None
     open_dbapi(tokens, handle=handle, role="B").close()
     token = tokens.token().reveal()
     assert database.calls == [{"user": "ada", "role": "B", "token": token}]
+
+
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [("250001 (08001): 390318: the token has expired", True), ("390318", True), ("(390318)", True),
+     ("request 1390318 took 3903181 ms", False), ("id a390318", False), ("ORA-01017: no", True)],
+)  # fmt: skip
+def test_a_number_is_no_part_of_a_longer_one(text: str, refused: bool) -> None:
+    assert is_refusal(Exception(text), ("390318", "ORA-01017")) is refused

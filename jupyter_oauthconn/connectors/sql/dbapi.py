@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from jupyter_oauthconn.catalog import Placement, TokenPlacement
@@ -74,19 +77,48 @@ Open = Callable[[], tuple[Any, float]]
 
 class LiveConnection:
     """A driver's connection for a database that ends a session with its token: a cursor that is
-    asked for after that gets a new connection. An open transaction has ended with the old one."""
+    asked for after that gets a new connection. An open transaction has ended with the old one.
+
+    Attributes that are set, e.g. `autocommit`, are the driver's, and are set again on a new one;
+    what a method such as `set_session` has set is not. `with` does what the driver's does.
+    """
 
     def __init__(self, name: str, opened: Open) -> None:
         self._name = name
         self._opened = opened
+        self._lock = threading.RLock()
+        self._set: dict[str, Any] = {}
+        self._entered = False
         self._connection, self._ends_at = opened()
 
     def cursor(self, *args: Any, **options: Any) -> Any:
-        if self._ends_at <= time.time():
-            old = self._connection
-            self._connection, self._ends_at = self._opened()
+        with self._lock:
+            if self._ends_at <= time.time():
+                self._open_anew()
+            return self._connection.cursor(*args, **options)
+
+    def _open_anew(self) -> None:
+        made, ends_at = self._opened()
+        try:
+            for name, value in self._set.items():
+                setattr(made, name, value)
+            if self._entered:
+                made.__enter__()
+        except BaseException:
+            made.close()
+            raise
+        old, self._connection, self._ends_at = self._connection, made, ends_at
+        # the server has ended it, and some drivers say so
+        with suppress(OSError, *_errors_of(old)):
             old.close()
-        return self._connection.cursor(*args, **options)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name.startswith("_"):
+            super().__setattr__(name, value)
+            return
+        with self._lock:
+            setattr(self._connection, name, value)
+            self._set[name] = value
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -94,10 +126,19 @@ class LiveConnection:
         return getattr(self._connection, name)
 
     def __enter__(self) -> LiveConnection:
+        with self._lock:
+            if hasattr(type(self._connection), "__enter__"):
+                self._connection.__enter__()
+                self._entered = True
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, *raised: Any) -> Any:
+        if not self._entered:  # PEP 249 asks no driver for it
+            self.close()
+            return None
+        with self._lock:
+            self._entered = False
+            return self._connection.__exit__(*raised)
 
     def close(self) -> None:
         self._connection.close()
@@ -107,6 +148,17 @@ class LiveConnection:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("A connection to a database is not pickled: open one in the other process.")
+
+
+def _errors_of(connection: Any) -> tuple[type[Exception], ...]:
+    """The driver's `Error` (PEP 249): of the connection, or of a module above its class."""
+    path = type(connection).__module__.split(".")
+    modules = [sys.modules.get(".".join(path[:length])) for length in range(len(path), 0, -1)]
+    for place in (connection, *modules):
+        found = getattr(place, "Error", None)
+        if isinstance(found, type) and issubclass(found, Exception):
+            return (found,)
+    return ()
 
 
 def _of_url(access: Access, **options: Any) -> Open:

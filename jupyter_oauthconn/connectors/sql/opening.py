@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
@@ -50,14 +51,23 @@ def is_refusal(error: Exception, codes: Iterable[str]) -> bool:
     """Whether a driver's error says that the token was refused.
 
     Args:
-        codes: the provider's own, as an attribute of the error or in its text.
+        codes: the provider's own, as an attribute of the error or in its text; a number is not
+            looked for within a longer one.
     """
     states = {str(getattr(error, name, "")) for name in _ATTRIBUTES}
     states |= {str(one.get("C", "")) for one in error.args if isinstance(one, dict)}  # pg8000
     if states & _SQLSTATES or getattr(_status(error), "name", "") == "UNAUTHENTICATED":
         return True
     text = str(error)
-    return any(one in text for one in _WORDS) or any(one in states or one in text for one in codes)
+    return any(one in text for one in _WORDS) or any(
+        one in states or _says(text, one) for one in codes
+    )
+
+
+def _says(text: str, code: str) -> bool:
+    if code.isdigit():
+        return re.search(rf"(?<!\w){code}(?!\w)", text, re.ASCII) is not None
+    return code in text
 
 
 def _status(error: Exception) -> Any:
