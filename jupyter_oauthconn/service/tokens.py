@@ -27,6 +27,7 @@ from .history import record
 from .refresh import (
     Refresher,
     Wanted,
+    check_form,
     check_room_for_resource,
     client_refused,
     reauthorization_required,
@@ -59,6 +60,7 @@ class Tokens:
         """See `Broker.access_token`. A fresh token costs two short SELECTs; one that is due is
         returned and renewed behind it; only an expired, rejected or too short one makes the
         caller wait."""
+        check_form(resource)
         grant = self._grant(owner_id, connection)
         now = self._store.now()
         if resource:
@@ -87,6 +89,7 @@ class Tokens:
         resource: str | None = None,
     ) -> AccessToken | None:
         """`access_token` for callers who must not wait: None where it might ask the provider."""
+        check_form(resource)
         grant = self._grant(owner_id, connection)
         now = self._store.now()
         kept = grant

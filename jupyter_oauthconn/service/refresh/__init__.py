@@ -15,9 +15,9 @@ from .failures import client_refused, last_error, reauthorization_required
 from .flight import Refresher, Wanted
 from .kept_answers import KeptAnswers
 from .lifetimes import new_tokens
-from .resources import check_room_for_resource
+from .resources import check_form, check_room_for_resource
 
 __all__ = [
-    "Exchange", "KeptAnswers", "Refresher", "Wanted", "check_room_for_resource", "client_refused",
+    "Exchange", "KeptAnswers", "Refresher", "Wanted", "check_form", "check_room_for_resource", "client_refused",
     "last_error", "new_tokens", "reauthorization_required",
 ]  # fmt: skip

@@ -35,14 +35,19 @@ class ResourceParameters(TypedDict, total=False):
     scope: str
 
 
-def check_resource(profile: Profile, resource: str) -> None:
-    """Raises `InvalidParameterError`: malformed, or the provider knows one resource only."""
-    if not _RESOURCE.fullmatch(resource):
+def check_form(resource: str | None) -> None:
+    """Before anything is looked up by it. Raises `InvalidParameterError`."""
+    if resource is not None and not _RESOURCE.fullmatch(resource):
         raise InvalidParameterError(
             "A resource is an absolute URI without a fragment (RFC 8707).",
             hint="For example https://storage.azure.com/.default.",
             parameter="resource",
         )
+
+
+def check_resource(profile: Profile, resource: str) -> None:
+    """Raises `InvalidParameterError`: malformed, or the provider knows one resource only."""
+    check_form(resource)
     if profile.entry.refresh.resource_parameter is ResourceParameter.NONE:
         raise InvalidParameterError(
             f"{profile.called} gives no tokens for another resource than that of the sign-in.",
