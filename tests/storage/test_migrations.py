@@ -24,7 +24,7 @@ from jupyter_oauthconn.storage import Store, migrations, tables
 VERSION = version("jupyter-oauthconn")
 
 
-# BigQuery's dialect, which other tests load, puts an `unnest` of its own in the place of SQLAlchemy's
+# BigQuery's dialect, which other tests load, puts an `unnest` of its own in SQLAlchemy's place
 @pytest.mark.filterwarnings("ignore:Class unnest will not make use:sqlalchemy.exc.SAWarning")
 def test_the_migrations_give_the_tables_of_the_code(world):
     with world.store.database.reading() as connection:

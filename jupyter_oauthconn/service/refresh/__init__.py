@@ -18,6 +18,6 @@ from .lifetimes import new_tokens
 from .resources import check_form, check_room_for_resource
 
 __all__ = [
-    "Exchange", "KeptAnswers", "Refresher", "Wanted", "check_form", "check_room_for_resource", "client_refused",
-    "last_error", "new_tokens", "reauthorization_required",
+    "Exchange", "KeptAnswers", "Refresher", "Wanted", "check_form", "check_room_for_resource",
+    "client_refused", "last_error", "new_tokens", "reauthorization_required",
 ]  # fmt: skip
