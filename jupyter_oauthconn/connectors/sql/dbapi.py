@@ -151,10 +151,11 @@ class LiveConnection:
 
 
 def _errors_of(connection: Any) -> tuple[type[Exception], ...]:
-    """The driver's `Error` (PEP 249): of the connection, or of a module above its class."""
+    """The driver's `Error` (PEP 249): of a module above the connection's class, or of itself."""
     path = type(connection).__module__.split(".")
     modules = [sys.modules.get(".".join(path[:length])) for length in range(len(path), 0, -1)]
-    for place in (connection, *modules):
+    # the modules first: some drivers warn when the connection is asked
+    for place in (*modules, connection):
         found = getattr(place, "Error", None)
         if isinstance(found, type) and issubclass(found, Exception):
             return (found,)
