@@ -6,6 +6,7 @@ is no longer renewed, masked or counted by the token service.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import tempfile
@@ -32,6 +33,8 @@ _SMALLEST_SHARE = 0.02
 _LONGEST_PAUSE_SECONDS = 60.0
 #: `with` ends then, also while the next token is still asked for.
 _LONGEST_JOIN_SECONDS = 2.0
+#: While an answer is awaited: whether the old token has ended, or `with`.
+_LOOK_SECONDS = 0.1
 _YES = frozenset({"yes", "true", "1"})
 
 
@@ -125,22 +128,40 @@ class TokenFile:
 def _renew(source: TokenSource, path: Path, token: AccessToken, stop: threading.Event) -> None:
     while not stop.wait(_pause(token)):
         try:
-            newer = source.token()
+            newer = asyncio.run(_next(source, path, token, stop))
+            if newer is None:
+                return
+            if newer.generation != token.generation or not path.exists():
+                _write(path, newer)
+                token = newer
         except OAuthConnError as error:
             _LOG.warning("The token file of %r is not renewed: %s", source.name, error)
-            if token.expires_at is not None and token.expires_at <= datetime.now(UTC):
-                path.unlink(missing_ok=True)
-            continue
+            _remove_ended(path, token)
+        except OSError as error:
+            _LOG.warning("The token file of %r is not written: %s", source.name, error)
+            # an old token would be taken for a good one
+            path.unlink(missing_ok=True)
+
+
+async def _next(
+    source: TokenSource, path: Path, token: AccessToken, stop: threading.Event
+) -> AccessToken | None:
+    """The source's token; None: `with` has ended. That may take as long as a person needs: a wait
+    that is cancelled is given up by the service's side, too."""
+    asked = asyncio.ensure_future(source.atoken())
+    while not asked.done():
+        await asyncio.wait({asked}, timeout=_LOOK_SECONDS)
         if stop.is_set():
-            return
-        if newer.generation != token.generation or not path.exists():
-            token = newer
-            try:
-                _write(path, token)
-            except OSError as error:
-                _LOG.warning("The token file of %r is not renewed: %s", source.name, error)
-                # an old token would be taken for a good one
-                path.unlink(missing_ok=True)
+            asked.cancel()
+            return None
+        if not asked.done():
+            _remove_ended(path, token)
+    return asked.result()
+
+
+def _remove_ended(path: Path, token: AccessToken) -> None:
+    if token.expires_at is not None and token.expires_at <= datetime.now(UTC):
+        path.unlink(missing_ok=True)
 
 
 def _pause(token: AccessToken) -> float:

@@ -1,8 +1,8 @@
 """A DuckDB connection that reads files over HTTP with the token.
 
 DuckDB keeps a bearer token as a secret of the database and asks nobody for a newer one. So what is
-handed out looks at the token whenever an attribute of the connection is taken (`con.sql`), and
-replaces the secret first if it is time. The exception is a relation that was made before its token
+handed out looks at the token whenever a method that runs a query is taken (`con.sql`), and replaces
+the secret first if it is time. The exception is a relation that was made before its token
 expired and is read afterwards: `con.renew()`, or making it again, mends that.
 """
 
@@ -25,9 +25,11 @@ from .credentials.guard import require
 from .exchange import token_source
 from .reach import LOOPBACK, TokenSource, is_plain_loopback
 
-#: What needs no token: nobody must sign in to close a connection, or to look at it in a cell.
-_READS_NOTHING = frozenset({"begin", "close", "commit", "description", "interrupt", "rollback",
-                            "rowcount"})  # fmt: skip
+#: What reads data. Nobody must sign in for the rest: to close a connection, to look at it in a cell.
+_QUERIES = frozenset(
+    "execute executemany from_csv_auto from_parquet from_query query read_csv read_json "
+    "read_parquet sql table table_function view".split()
+)
 _CREATE = "CREATE OR REPLACE TEMPORARY SECRET {name} (TYPE http, BEARER_TOKEN $token, SCOPE $scope)"
 
 
@@ -83,7 +85,6 @@ class BearerConnection:
 
     def cursor(self) -> BearerConnection:
         """A cursor on the same database: one secret serves both."""
-        self.renew()
         made = BearerConnection(self._connection.cursor(), self._source, self._scope)
         made._kept = self._kept
         return made
@@ -93,7 +94,7 @@ class BearerConnection:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        if name not in _READS_NOTHING:
+        if name in _QUERIES:
             self.renew()
         return getattr(self._connection, name)
 
@@ -153,6 +154,8 @@ def _secret(connection: str, scope: tuple[str, ...]) -> str:
 
 def _put(connection: Any, name: str, token: AccessToken, scope: tuple[str, ...]) -> None:
     """The token is a parameter: neither the statement nor what DuckDB says about it holds it."""
+    import duckdb
+
     failure = ""
     try:
         # a cursor, so that a result that is being read on the connection goes on
@@ -161,7 +164,7 @@ def _put(connection: Any, name: str, token: AccessToken, scope: tuple[str, ...])
                 _CREATE.format(name=_secret(name, scope)),
                 {"token": token.reveal(), "scope": list(scope)},
             )
-    except _errors().Error as error:
+    except duckdb.Error as error:
         failure = type(error).__name__
     if failure:
         raise ConfigurationError(
@@ -172,17 +175,19 @@ def _put(connection: Any, name: str, token: AccessToken, scope: tuple[str, ...])
 
 def _load_httpfs(connection: Any, name: str) -> None:
     """From the wheel where it is installed (no network is asked then), else as DuckDB does it."""
+    import duckdb
+
     failure = ""
     try:
         connection.load_extension(_packaged() or "httpfs")
-    except _errors().Error as error:
+    except duckdb.Error as error:
         failure = type(error).__name__
     if not failure:
         return
     try:
         connection.install_extension("httpfs")
         connection.load_extension("httpfs")
-    except _errors().Error as error:
+    except duckdb.Error as error:
         raise ConfigurationError(
             f"The DuckDB connection of {name!r} needs the extension httpfs: "
             f"{type(error).__name__}.",
@@ -192,17 +197,15 @@ def _load_httpfs(connection: Any, name: str) -> None:
 
 
 def _packaged() -> str | None:
-    version = f"v{_errors().__version__}"
+    import duckdb
+
+    version = f"v{duckdb.__version__}"
     try:
         package = import_module("duckdb_extension_httpfs")
     except ModuleNotFoundError:
         return None
     found = Path(package.__file__ or "").parent / "extensions" / version / "httpfs.duckdb_extension"
     return str(found) if found.is_file() else None
-
-
-def _errors() -> Any:
-    return import_module("duckdb")
 
 
 CONNECTOR = DuckDBConnector()

@@ -86,6 +86,7 @@ def test_a_cursor_and_a_running_result(vendor: Recorder) -> None:
         result = connection.execute("SELECT * FROM range(5000)")
         assert result.fetchone() == (0,)
         source.renew()
+        connection.renew()
         assert connection.fetchone() == (1,), "the renewal does not end it"
         cursor = connection.cursor()
         cursor.execute(f"FROM '{vendor.url}/x.csv'")
@@ -201,6 +202,8 @@ def test_who_must_sign_in_again_can_close_and_look_at_it(vendor: Recorder) -> No
         assert not hasattr(connection, name)
     connection.begin()
     connection.rollback()
+    connection.register("nothing", duckdb.values([1]).arrow())
+    connection.cursor().close()
     connection.close()
     with pytest.raises(duckdb.ConnectionException):
         connection._connection.execute("SELECT 1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import stat
@@ -142,6 +143,29 @@ def test_leaving_waits_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
         assert asked.wait(10)
     assert not folder.exists()
     go_on.set()
+
+
+def test_gone_at_the_token_s_end_while_a_person_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source = CountedTokens(life=0.6)
+    asked, given_up = threading.Event(), threading.Event()
+
+    async def waits(*_: object, **__: object) -> object:
+        asked.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            given_up.set()
+
+    monkeypatch.setattr(source, "atoken", waits)
+    with opened(source) as tokens:
+        assert asked.wait(10)
+        until(lambda: not tokens.path.exists())
+        assert not given_up.is_set(), "who signs in now has the file again"
+        left = time.monotonic()
+    assert time.monotonic() - left < token_file._LONGEST_JOIN_SECONDS
+    assert given_up.is_set()
 
 
 def test_gone_when_the_process_ends_without_leaving_with(tmp_path: Path) -> None:
