@@ -25,11 +25,11 @@ from .credentials.guard import require
 from .exchange import token_source
 from .reach import LOOPBACK, TokenSource, is_plain_loopback
 
-#: What reads data. Nobody must sign in for the rest: to close a connection, to look at it in a cell.
-_QUERIES = frozenset(
-    "execute executemany from_csv_auto from_parquet from_query query read_csv read_json "
-    "read_parquet sql table table_function view".split()
-)
+#: What reads data. For the rest, such as to close a connection or to show it, nobody must sign in.
+_QUERIES = frozenset({
+    "execute", "executemany", "from_csv_auto", "from_parquet", "from_query", "query", "read_csv",
+    "read_json", "read_parquet", "sql", "table", "table_function", "view",
+})  # fmt: skip
 _CREATE = "CREATE OR REPLACE TEMPORARY SECRET {name} (TYPE http, BEARER_TOKEN $token, SCOPE $scope)"
 
 

@@ -101,6 +101,32 @@ def test_twenty_lines_are_enough() -> None:
     assert check_connector(Line(), access_to("line")) == ALL
 
 
+class Empty(LineHandle):
+    """False, as a result without rows is; and closed in an event loop only."""
+
+    opened = 0
+
+    def __init__(self, access: Access) -> None:
+        super().__init__(access)
+        Empty.opened += 1
+
+    def __len__(self) -> int:
+        return 0
+
+    async def dispose(self) -> None:
+        raise AssertionError("nobody awaits it")
+
+
+def test_a_handle_that_is_false_is_shared_by_the_threads() -> None:
+    class EmptyLine(Line):
+        def open(self, access: Access) -> LineHandle:
+            return Empty(access)
+
+    Empty.opened = 0
+    assert check_connector(EmptyLine(), access_to("line")) == ALL
+    assert Empty.opened == len(ALL), "one for each rule"
+
+
 # --- bad ones: each breaks one rule, and the kit names it
 
 
