@@ -253,6 +253,25 @@ def test_what_a_stranger_sends_does_not_end_it(packet):
     assert answer[0] == 2
 
 
+@pytest.mark.parametrize("error", [KeyError, OSError, ValueError], ids=lambda one: one.__name__)
+def test_who_cannot_be_judged_is_refused_and_the_next_one_is_answered(error):
+    def accepts(password, user):
+        if user == "A":
+            raise error("nobody knows")
+        return True
+
+    server = RadiusServer(accepts)
+    answers = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(5)
+        for user in b"AB":
+            request = bytes([1, 7, 0, 41]) + bytes(16) + bytes([2, 18]) + bytes(16)
+            client.sendto(request + bytes([1, 3, user]), ("127.0.0.1", server.port))
+            answers.append(client.recv(4096)[0])
+    server.close()
+    assert answers == [3, 2]
+
+
 @pytest.mark.parametrize("password", ["a\r\nX-Other: b", "ä", "a b"])
 def test_a_password_that_can_be_no_token(database, password):
     assert refused(database, password)

@@ -16,6 +16,8 @@ from contextlib import suppress
 _REQUEST, _ACCEPT, _REJECT = 1, 2, 3
 _USER_NAME, _USER_PASSWORD, _MESSAGE_AUTHENTICATOR = 1, 2, 80
 _HEADER = 20
+#: What reading an answer of whatever shape raises.
+_NO_VERDICT = (OSError, LookupError, TypeError, ValueError)
 
 
 class RadiusServer:
@@ -26,7 +28,7 @@ class RadiusServer:
         asked: counts the requests.
 
     Args:
-        accepts: whether a password is that user's.
+        accepts: whether a password is that user's; if it cannot tell, nobody is let in.
     """
 
     def __init__(self, accepts: Callable[[str, str], bool]) -> None:
@@ -65,7 +67,11 @@ class RadiusServer:
         attributes = _attributes(request)
         self.asked += 1
         password = self._revealed(attributes.get(_USER_PASSWORD, b""), authenticator)
-        good = self._accepts(password, attributes.get(_USER_NAME, b"").decode())
+        user = attributes.get(_USER_NAME, b"").decode()
+        try:
+            good = self._accepts(password, user)
+        except _NO_VERDICT:
+            good = False
         head = bytes([_ACCEPT if good else _REJECT, request[1]]) + (_HEADER + 18).to_bytes(2, "big")
         empty = bytes([_MESSAGE_AUTHENTICATOR, 18]) + bytes(16)
         secret = self.secret.encode()
