@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NoReturn, Protocol, SupportsIndex
 from urllib.parse import quote, urlsplit
 
+from jupyter_oauthconn.errors import NotAllowedError
 from jupyter_oauthconn.model import AccessToken, Secret
 
 #: Nothing that goes there leaves the machine.
@@ -153,6 +154,23 @@ class Reach:
         if not host or (parts.scheme != "https" and not _is_loopback_http(parts.scheme, host)):
             return False
         return self.hosts is None or any(_fits(host, pattern) for pattern in self.hosts)
+
+
+def require(name: str, reach: Reach, address: str) -> str:
+    """`address`, if the token of the connection `name` may go there.
+
+    Raises:
+        NotAllowedError: it may not: another host, or neither https nor loopback.
+    """
+    if reach.covers(address):
+        return address
+    parts = urlsplit(address)
+    hosts = "any host by https" if reach.hosts is None else ", ".join(reach.hosts) or "no host"
+    raise NotAllowedError(
+        f"The token of {name!r} is not sent to {parts.scheme or 'no scheme'}://{parts.hostname}: "
+        f"the connection is for {hosts}.",
+        hint="Use the address of the connection's own store, or a connection for that one.",
+    )
 
 
 class MaskedText(str):

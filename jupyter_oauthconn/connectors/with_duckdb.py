@@ -21,9 +21,8 @@ from jupyter_oauthconn.errors import ConfigurationError, InvalidParameterError, 
 from jupyter_oauthconn.model import AccessToken
 
 from .connector import Access, base_address, library, probe_address
-from .credentials.guard import require
 from .exchange import token_source
-from .reach import LOOPBACK, TokenSource, is_plain_loopback
+from .reach import LOOPBACK, TokenSource, is_plain_loopback, require
 
 #: What reads data. For the rest, such as to close a connection or to show it, nobody must sign in.
 _QUERIES = frozenset({

@@ -10,16 +10,9 @@ import httpx2
 from jupyter_oauthconn.errors import InvalidParameterError
 
 from .connector import Access, answered, base_address, probe_address
-from .reach import (
-    CREDENTIAL_HEADERS,
-    NO_PROXY,
-    OWN_HEADERS,
-    Reach,
-    TokenSource,
-    credential_header,
-)
-
-_UNAUTHORIZED = 401
+from .exchange import token_source
+from .header_flow import is_refused, mask, with_token, without_own
+from .reach import NO_PROXY, Reach, TokenSource, credential_header
 
 
 class HttpxConnector:
@@ -39,8 +32,6 @@ class HttpxConnector:
             )
         options.setdefault("base_url", base_address(access))
         make = async_client if asynchronous else client
-        from .exchange import token_source
-
         return make(token_source(access), access.reach, **options)
 
     def check(
@@ -76,10 +67,7 @@ class _DropsOwnHeaders:
 
     def _redirect_headers(self, request: httpx2.Request, url: httpx2.URL, method: str) -> Any:
         headers = super()._redirect_headers(request, url, method)  # type: ignore[misc] # httpx2's
-        if url.origin != request.url.origin:
-            for name in OWN_HEADERS:
-                headers.pop(name, None)
-        return headers
+        return headers if url.origin == request.url.origin else without_own(headers)
 
 
 class _QuietClient(_DropsOwnHeaders, httpx2.Client):
@@ -118,19 +106,7 @@ class _BearerAuth(httpx2.Auth):
     def sync_auth_flow(
         self, request: httpx2.Request
     ) -> Generator[httpx2.Request, httpx2.Response, None]:
-        if not self._reach.covers(str(request.url)):
-            yield request
-            return
-        token = self._source.token()
-        name, header = credential_header(token)
-        request.headers[name] = header
-        response = yield request
-        if _rejected(response, request, name, header):
-            newer = self._source.token(rejected=token)
-            if newer.generation != token.generation:
-                response.read()
-                request.headers[name] = credential_header(newer)[1]
-                yield request
+        return with_token(self._source, self._reach, request, _can_be_repeated)
 
     async def async_auth_flow(
         self, request: httpx2.Request
@@ -142,7 +118,7 @@ class _BearerAuth(httpx2.Auth):
         name, header = credential_header(token)
         request.headers[name] = header
         response = yield request
-        if _rejected(response, request, name, header):
+        if is_refused(response, name, header) and _can_be_repeated(request):
             newer = await self._source.atoken(rejected=token)
             if newer.generation != token.generation:
                 await response.aread()
@@ -153,33 +129,22 @@ class _BearerAuth(httpx2.Auth):
         return f"<Bearer token of {self._source.name!r}>"
 
 
-def _rejected(response: httpx2.Response, request: httpx2.Request, name: str, header: str) -> bool:
-    """Whether the token was refused, and the body can be sent a second time."""
-    return (
-        response.status_code == _UNAUTHORIZED
-        and response.request.headers.get(name) == header
-        and isinstance(request.stream, httpx2.ByteStream)
-    )
+def _can_be_repeated(request: httpx2.Request) -> bool:
+    return isinstance(request.stream, httpx2.ByteStream)
 
 
 def _masked(response: httpx2.Response) -> httpx2.Response:
     for one in (response, *response.history):
-        _mask(one.request)
+        mask(one.request)
         if one.next_request is not None:
-            _mask(one.next_request)
+            mask(one.next_request)
     return response
 
 
 def _quiet(failure: httpx2.RequestError) -> httpx2.RequestError:
     failure.__context__ = failure.__cause__ = None
-    _mask(failure.request)
+    mask(failure.request)
     return failure.with_traceback(None)
-
-
-def _mask(request: httpx2.Request) -> None:
-    for name in CREDENTIAL_HEADERS:
-        if name in request.headers:
-            request.headers[name] = "********"
 
 
 CONNECTOR = HttpxConnector()

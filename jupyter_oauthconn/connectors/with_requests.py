@@ -29,6 +29,7 @@ class SessionConnector:
     """Kind `session`: a `requests.Session`. It takes no options; set its attributes."""
 
     def open(self, access: Access) -> requests.Session:
+        # loads httpx2, which whoever wants `requests` may never need
         from .exchange import token_source
 
         return session(token_source(access), access.reach)

@@ -6,13 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from jupyter_oauthconn.connectors.reach import (
-    Reach,
-    TokenSource,
-    authorization_header,
-)
-
-from .guard import require
+from jupyter_oauthconn.connectors.reach import Reach, TokenSource, authorization_header, require
 
 
 class HeaderFactories:

@@ -15,10 +15,9 @@ from jupyter_oauthconn.connectors.reach import (
     Reach,
     TokenSource,
     authorization_header,
+    require,
 )
 from jupyter_oauthconn.model import AccessToken
-
-from .guard import require
 
 #: google-auth takes a token for stale 225 s before its end, gcsfs 300 s before.
 _AHEAD_SECONDS = 300.0

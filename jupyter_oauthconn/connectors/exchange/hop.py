@@ -20,10 +20,8 @@ from jupyter_oauthconn.errors import (
 from jupyter_oauthconn.model import AccessToken
 
 from . import trades
-from .trades import CloudKey, Terms
+from .trades import LATE, CloudKey, Terms
 
-#: Part of its life after which a credential is renewed; until its end the old one still serves.
-_LATE = 0.75
 #: More than this part of its life is not asked for.
 _LARGEST_SHARE = 0.2
 #: A server that did not answer is not asked again at once while the old credential serves.
@@ -232,7 +230,7 @@ def cloud_key(access: Access) -> SecondHop[CloudKey]:
 def _is_late(kept: _Timed) -> bool:
     if kept.issued_at is None or kept.expires_at is None:
         return False
-    return datetime.now(UTC) >= kept.issued_at + (kept.expires_at - kept.issued_at) * _LATE
+    return datetime.now(UTC) >= kept.issued_at + (kept.expires_at - kept.issued_at) * LATE
 
 
 def _lives(kept: _Timed, min_validity: float) -> bool:

@@ -18,7 +18,8 @@ _LIFETIME = timedelta(hours=1)
 _TABLEAU_LIFETIME = timedelta(hours=2)
 _SESSION_NAME = re.compile(r"[^\w+=,.@-]", re.ASCII)
 _SESSION_NAME_LENGTH = 64
-_LATE = 0.75
+#: Part of its life after which a credential is renewed; until its end the old one still serves.
+LATE = 0.75
 #: As the token service believes it: what says more says nothing.
 _LONGEST_LIFETIME = timedelta(days=3660)
 #: RFC 6749 appendix A.12, and RFC 9110 §11.1. Anything else would be an error of the HTTP library
@@ -166,7 +167,7 @@ def _timed(
         token_type=token_type,
         issued_at=issued_at,
         expires_at=issued_at + lifetime if lifetime else None,
-        refresh_at=issued_at + lifetime * _LATE if lifetime else None,
+        refresh_at=issued_at + lifetime * LATE if lifetime else None,
         scope=scope,
         resource=resource,
         extra=extra or {},

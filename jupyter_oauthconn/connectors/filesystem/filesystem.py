@@ -9,9 +9,8 @@ from urllib.parse import urlsplit
 
 from jupyter_oauthconn.connectors.connector import Access, base_address, library
 from jupyter_oauthconn.connectors.credentials import CONNECTOR as CREDENTIAL
-from jupyter_oauthconn.connectors.credentials.guard import require
 from jupyter_oauthconn.connectors.exchange import token_source
-from jupyter_oauthconn.connectors.reach import Reach
+from jupyter_oauthconn.connectors.reach import Reach, require
 from jupyter_oauthconn.errors import InvalidParameterError
 
 _BY_SCHEME = {

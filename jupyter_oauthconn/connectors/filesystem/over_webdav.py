@@ -11,16 +11,9 @@ from webdav4.client import Client
 from webdav4.fsspec import WebdavFileSystem
 from webdav4.http import Client as HttpClient
 
-from jupyter_oauthconn.connectors.reach import (
-    CREDENTIAL_HEADERS,
-    NO_PROXY,
-    OWN_HEADERS,
-    Reach,
-    TokenSource,
-    credential_header,
-)
+from jupyter_oauthconn.connectors.header_flow import mask, with_token, without_own
+from jupyter_oauthconn.connectors.reach import NO_PROXY, Reach, TokenSource
 
-_UNAUTHORIZED = 401
 _TIMEOUT_SECONDS = 30.0
 
 
@@ -36,33 +29,19 @@ def filesystem(source: TokenSource, reach: Reach, url: str, **options: Any) -> A
 
 
 class _BearerAuth(httpx.Auth):
-    """Sets the header on each request; after a 401 once more with a newer token.
-
-    Redirects are followed below this: httpx drops the header on the way to another origin.
-    """
+    """See `header_flow.with_token`."""
 
     def __init__(self, source: TokenSource, reach: Reach) -> None:
         self._source = source
         self._reach = reach
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        if not self._reach.covers(str(request.url)):
-            yield request
-            return
-        token = self._source.token()
-        name, header = credential_header(token)
-        request.headers[name] = header
-        response = yield request
-        if (
-            response.status_code == _UNAUTHORIZED
-            and response.request.headers.get(name) == header
-            and isinstance(request.stream, httpx.ByteStream)
-        ):
-            newer = self._source.token(rejected=token)
-            if newer.generation != token.generation:
-                response.read()
-                request.headers[name] = credential_header(newer)[1]
-                yield request
+        return with_token(
+            self._source,
+            self._reach,
+            request,
+            lambda request: isinstance(request.stream, httpx.ByteStream),
+        )
 
     def __repr__(self) -> str:
         return f"<Bearer token of {self._source.name!r}>"
@@ -73,13 +52,10 @@ class _QuietClient(HttpClient):
     it is sent: httpx's errors bring their request along, and are pickled with it."""
 
     def _redirect_headers(self, request: httpx.Request, url: httpx.URL, method: str) -> Any:
-        # httpx drops `Authorization` alone on the way to another origin
         headers = super()._redirect_headers(request, url, method)
         before, after = request.url, url
-        if (before.scheme, before.netloc) != (after.scheme, after.netloc):
-            for name in OWN_HEADERS:
-                headers.pop(name, None)
-        return headers
+        same = (before.scheme, before.netloc) == (after.scheme, after.netloc)
+        return headers if same else without_own(headers)
 
     def send(self, *args: Any, **options: Any) -> Any:
         try:
@@ -88,14 +64,8 @@ class _QuietClient(HttpClient):
             failure = error
         else:
             for one in (response, *response.history):
-                _mask(one.request)
+                mask(one.request)
             return response
         failure.__context__ = failure.__cause__ = None
-        _mask(failure.request)
+        mask(failure.request)
         raise failure.with_traceback(None)
-
-
-def _mask(request: httpx.Request) -> None:
-    for name in CREDENTIAL_HEADERS:
-        if name in request.headers:
-            request.headers[name] = "********"

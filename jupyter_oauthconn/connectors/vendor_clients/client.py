@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 from jupyter_oauthconn.connectors.connector import Access, base_address
 from jupyter_oauthconn.connectors.connector import library as imported
 from jupyter_oauthconn.connectors.credentials import CONNECTOR as CREDENTIAL
-from jupyter_oauthconn.connectors.credentials.guard import require
 from jupyter_oauthconn.connectors.exchange import token_source
+from jupyter_oauthconn.connectors.reach import require
 from jupyter_oauthconn.errors import InvalidParameterError
 
 #: simple-salesforce writes a header of it, which the session's own replaces.

@@ -8,8 +8,7 @@ from urllib.request import Request
 
 from slack_sdk import WebClient
 
-from jupyter_oauthconn.connectors.credentials.guard import require
-from jupyter_oauthconn.connectors.reach import Reach, TokenSource, authorization_header
+from jupyter_oauthconn.connectors.reach import Reach, TokenSource, authorization_header, require
 from jupyter_oauthconn.model import AccessToken
 
 #: Slack refuses a token with status 200.
