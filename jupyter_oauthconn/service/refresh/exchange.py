@@ -42,6 +42,7 @@ from ..settings import RunningSettings
 from .failures import (
     Kind,
     back_off,
+    came_between,
     client_refused,
     gone,
     kind_of,
@@ -55,13 +56,17 @@ from .lifetimes import life_seconds, new_tokens, saved_token
 from .renewal import (
     HARMLESS_TWICE,
     Renewal,
-    came_between,
     grace_left,
-    is_about_resource,
     is_odd,
     may_end_the_grant,
 )
-from .resources import check_resource, resource_parameters, resource_refused, with_own_token
+from .resources import (
+    check_resource,
+    is_about_resource,
+    resource_parameters,
+    resource_refused,
+    with_own_token,
+)
 
 #: No request leaves later than this after the claim: lease (45 s) less time-out (15 s), and some.
 _LATEST_SEND_SECONDS = 25.0
@@ -117,10 +122,8 @@ class Exchange:
                 # perhaps about the resource alone; a dead grant shows at its own refresh. Some
                 # providers spend the refresh token all the same, so the old token is spared
                 spent = renewal.profile.entry.refresh.rotation not in HARMLESS_TWICE
-                seen_error = last_error(error, claim.claimed_at)
-                self._store.grants.record_failure(
-                    claim, seen_error, not_before=None, spent_unknown=spent
-                )
+                told = last_error(error, claim.claimed_at)
+                self._store.grants.record_failure(claim, told, not_before=None, spent_unknown=spent)
                 raise resource_refused(renewal.profile, resource, error) from None
             if kind_of(error) is not Kind.PERMANENT:
                 raise

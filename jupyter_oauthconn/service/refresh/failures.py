@@ -118,3 +118,9 @@ def reason_of(claim: Claim, error: ProviderRejectedError) -> Reason:
     if ended is not None and ended <= claim.claimed_at:
         return Reason.ABSOLUTE_EXPIRED
     return Reason.REVOKED
+
+
+def came_between(connection: Connection) -> ProviderUnavailableError:
+    return ProviderUnavailableError(
+        f"{connection.name}: another sign-in or refresh came between.", hint="Run this again."
+    )

@@ -7,17 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from jupyter_oauthconn.catalog import Rotation
-from jupyter_oauthconn.errors import (
-    InvalidClientError,
-    ProviderError,
-    ProviderRejectedError,
-    ProviderUnavailableError,
-)
 from jupyter_oauthconn.model import Attempt, Claim, Connection
 from jupyter_oauthconn.protocol import ClientCredentials
 
 from ..profile import Profile
-from .failures import Kind, kind_of
 
 #: HTTP statuses that say the request was not worked on (RFC 6585 §4, RFC 9110 §15.6.4).
 _NOT_WORKED_ON = frozenset({429, 503})
@@ -51,14 +44,6 @@ class Renewal:
         return self.claim.claimed_at + timedelta(seconds=self.seconds())
 
 
-def is_about_resource(renewal: Renewal, error: ProviderError) -> bool:
-    """Whether a rejection may concern the wanted resource alone, and so not the grant."""
-    rejected = isinstance(error, ProviderRejectedError) and not isinstance(
-        error, InvalidClientError
-    )
-    return bool(renewal.resource) and rejected and kind_of(error) is Kind.CONFIGURATION
-
-
 def grace_left(renewal: Renewal) -> timedelta | None:
     """The provider's grace period while it runs: a lost answer is to be asked for again in it."""
     claim, grace = renewal.claim, renewal.profile.entry.refresh.grace
@@ -78,9 +63,3 @@ def may_end_the_grant(renewal: Renewal) -> bool:
 def is_odd(status: int) -> bool:
     """Whether a refusal of that HTTP status may have spent the refresh token."""
     return status >= _SERVER_ERROR and status not in _NOT_WORKED_ON
-
-
-def came_between(connection: Connection) -> ProviderUnavailableError:
-    return ProviderUnavailableError(
-        f"{connection.name}: another sign-in or refresh came between.", hint="Run this again."
-    )

@@ -8,8 +8,10 @@ from typing import TypedDict
 
 from jupyter_oauthconn.catalog import ResourceParameter
 from jupyter_oauthconn.errors import (
+    InvalidClientError,
     InvalidParameterError,
     OAuthConnError,
+    ProviderError,
     ProviderRejectedError,
     ReauthorizationRequiredError,
 )
@@ -17,6 +19,7 @@ from jupyter_oauthconn.model import Claim, Connection, NewTokens, Reason
 
 from ..profile import Profile
 from .failures import Kind, kind_of
+from .renewal import Renewal
 
 #: An absolute URI without a fragment (RFC 8707 §2) that is also one scope token (RFC 6749 §3.3).
 _RESOURCE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[\x21\x24-\x5b\x5d-\x7e]{1,500}", re.ASCII)
@@ -91,6 +94,14 @@ def with_own_token(claim: Claim, tokens: NewTokens, resource: str) -> NewTokens:
         extra=own.extra,
         other=(resource, tokens),
     )
+
+
+def is_about_resource(renewal: Renewal, error: ProviderError) -> bool:
+    """Whether a rejection may concern the wanted resource alone, and so not the grant."""
+    rejected = isinstance(error, ProviderRejectedError) and not isinstance(
+        error, InvalidClientError
+    )
+    return bool(renewal.resource) and rejected and kind_of(error) is Kind.CONFIGURATION
 
 
 def resource_refused(
