@@ -74,7 +74,7 @@ def with_who_ended_it(connection: Connection, owner: Owner, store: Store) -> Con
     status = connection.status
     if status is None or status.state is not State.NOT_CONNECTED:
         return connection
-    wanted = EventFilter(kind="revoked", connection=connection.name)
+    wanted = EventFilter(kind="revoked", client=connection.client, connection=connection.name)
     found = store.journal.events(wanted, 1, owners=[str(owner.id)])
     ended = found[0] if found else None
     if ended is None or ended.at is None or ended.actor in {"", owner.name}:

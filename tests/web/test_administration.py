@@ -866,6 +866,16 @@ def test_sign_ins_of_others_are_seen_and_ended_never_used(
         "admin ended this sign-in on"
         in users.ask("GET", "connect/sales", users.other.cookies).body.decode()
     )
+    # of another client it is another sign-in, whatever its name
+    users.admin.broker.add_client(
+        ClientDraft(name="second", provider="practice", client_id=CLIENT_ID,
+                    issuer=server.issuer, allowed_users=("*",))
+    )  # fmt: skip
+    users.other.broker.edit_connection("sales", {"client": "second"})
+    status = users.other.broker.connection("sales").status
+    assert status is not None
+    assert "ended" not in status.next_step
+    users.other.broker.edit_connection("sales", {"client": "practice"})
     users.sign_in(users.other, "sales")
     users.other.broker.revoke("sales")
     status = users.other.broker.connection("sales").status
