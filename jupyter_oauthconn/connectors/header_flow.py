@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import Any
 
-from .reach import CREDENTIAL_HEADERS, OWN_HEADERS, Reach, TokenSource, credential_header
+from .reach import CREDENTIAL_HEADERS, MASK, OWN_HEADERS, Reach, TokenSource, credential_header
 
 _UNAUTHORIZED = 401
 
@@ -49,7 +49,7 @@ def mask(request: Any) -> None:
     """Once it is sent: answers and errors bring their request along, and are pickled with it."""
     for name in CREDENTIAL_HEADERS:
         if name in request.headers:
-            request.headers[name] = "********"
+            request.headers[name] = MASK
 
 
 def without_own(headers: Any) -> Any:

@@ -21,6 +21,7 @@ NO_PROXY = dict.fromkeys(
 #: What carries a token whose type is that name, in place of `Authorization`.
 OWN_HEADERS = ("X-Tableau-Auth",)
 CREDENTIAL_HEADERS = ("Authorization", *OWN_HEADERS)
+MASK = "********"
 
 
 class TokenSource(Protocol):
@@ -123,7 +124,7 @@ class Remembered:
         """`text` without any of them, also where an address holds it percent-encoded."""
         for secret in self._given.copy():
             for one in (secret.reveal(), quote(secret.reveal(), safe="")):
-                text = text.replace(one, "********")
+                text = text.replace(one, MASK)
         return text
 
     def __repr__(self) -> str:
@@ -174,18 +175,36 @@ def require(name: str, reach: Reach, address: str) -> str:
 
 
 class MaskedText(str):
-    """A header's value as any HTTP library takes it, masked where a dict or a frame shows it."""
+    """A header's value as any HTTP library takes it, masked where a dict or a frame shows it.
+
+    Pickled, it is the mask itself: errors of libraries bring their request along, and must reach
+    the process that waits for them.
+    """
 
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return "'********'"
+        return f"'{MASK}'"
+
+    def __radd__(self, before: str) -> MaskedText:
+        """`"Bearer " + token`, as Azure's SDK makes its header."""
+        return MaskedText(before + str(self))
 
     def __copy__(self) -> MaskedText:
         return self
 
     def __deepcopy__(self, memo: object) -> MaskedText:
         return self
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[type[str], tuple[str]]:
+        return str, (MASK,)
+
+
+class RequestHeaders(dict[str, str]):
+    """Headers with a token, for the process that asked for them."""
+
+    def __deepcopy__(self, memo: object) -> RequestHeaders:
+        return RequestHeaders(self)
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
         raise TypeError(

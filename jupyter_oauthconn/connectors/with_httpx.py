@@ -11,6 +11,7 @@ from jupyter_oauthconn.errors import InvalidParameterError
 
 from .connector import Access, answered, base_address, probe_address
 from .exchange import token_source
+from .frames import without_frames
 from .header_flow import is_refused, mask, with_token, without_own
 from .reach import NO_PROXY, Reach, TokenSource, credential_header
 
@@ -142,9 +143,8 @@ def _masked(response: httpx2.Response) -> httpx2.Response:
 
 
 def _quiet(failure: httpx2.RequestError) -> httpx2.RequestError:
-    failure.__context__ = failure.__cause__ = None
     mask(failure.request)
-    return failure.with_traceback(None)
+    return without_frames(failure)
 
 
 CONNECTOR = HttpxConnector()

@@ -11,6 +11,7 @@ from requests.auth import AuthBase
 from jupyter_oauthconn.model import AccessToken
 
 from .connector import Access, answered, probe_address
+from .frames import without_frames
 from .reach import (
     OWN_HEADERS,
     MaskedText,
@@ -72,8 +73,7 @@ class _QuietAdapter(HTTPAdapter):
             return super().send(request, *args, **options)
         except requests.RequestException as error:
             failure = error
-        failure.__context__ = failure.__cause__ = None
-        raise failure.with_traceback(None)
+        raise without_frames(failure)
 
 
 class _BearerAuth(AuthBase):

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from jupyter_oauthconn.connectors.reach import credential_header
+from jupyter_oauthconn.connectors.reach import RequestHeaders, credential_header
 from jupyter_oauthconn.errors import (
     OAuthConnError,
     ReauthorizationRequiredError,
@@ -123,7 +123,7 @@ class Connection:
 
     def headers(self) -> dict[str, str]:
         """`{"Authorization": "Bearer …"}` for one request, masked when shown."""
-        return dict([credential_header(self.token())])
+        return RequestHeaders([credential_header(self.token())])
 
     def _kept(
         self,

@@ -28,13 +28,13 @@ def shown(*things: Any) -> str:
 
 def told(error: BaseException) -> str:
     """An error with all that it is chained to, and the locals of every frame."""
-    texts, todo, seen = [shown(error, error.args)], [error], set()
+    texts, todo, seen = [], [error], set()
     while todo:
         one = todo.pop()
         if id(one) in seen:
             continue
         seen.add(id(one))
         made = traceback.TracebackException.from_exception(one, capture_locals=True)
-        texts.append("".join(made.format()))
+        texts += [shown(one, one.args), "".join(made.format())]
         todo += [chained for chained in (one.__cause__, one.__context__) if chained is not None]
     return "\n".join(texts)

@@ -52,6 +52,11 @@ class Reply:
 
 Answer = Callable[[Seen], Reply]
 
+#: Ways in which a vendor fails: it is not there, hangs up when it has read a request, ends in the
+#: middle of its answer, refuses the token, or has trouble of its own.
+_HANGS_UP = ("away", "silent", "cut off")
+FAILURES = (*_HANGS_UP, "refuses", "broken")
+
 
 class Recorder:
     """`answer` decides what is said; `refused` are the values of `Authorization` that get a 401."""
@@ -63,6 +68,14 @@ class Recorder:
         self.refused: set[str] = set()
         self.answer: Answer = lambda seen: Reply("ok")
         self.ca = ""
+        self.failure = ""
+        self.leave: Callable[[], None]
+
+    def fail(self, failure: str) -> None:
+        """From now on, in one of the ways of `FAILURES`."""
+        if failure == "away":
+            self.leave()
+        self.failure = failure
 
     @property
     def tokens(self) -> list[str | None]:
@@ -76,7 +89,9 @@ class Recorder:
 
     def reply(self, seen: Seen) -> Reply:
         self.seen.append(seen)
-        if seen.authorization in self.refused:
+        if self.failure == "broken":
+            return Reply({"error": {"code": 500, "message": "broken"}}, 500)
+        if seen.authorization in self.refused or self.failure == "refuses":
             return Reply({"error": {"code": 401, "message": "refused"}}, 401)
         return self.answer(seen)
 
@@ -95,13 +110,18 @@ def recorder(*, tls: bool = False) -> Iterator[Recorder]:
         server.socket = context.wrap_socket(server.socket, server_side=True)
         made.ca = str(certificate)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+
+    def leave() -> None:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+    made.leave = leave
     thread.start()
     try:
         yield made
     finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+        leave()
 
 
 def _handler(made: Recorder) -> type[BaseHTTPRequestHandler]:
@@ -120,6 +140,10 @@ def _handler(made: Recorder) -> type[BaseHTTPRequestHandler]:
                 dict(self.headers.items()),
             )
             reply = made.reply(seen)
+            # also one that was kept open
+            self.close_connection = self.close_connection or made.failure in _HANGS_UP
+            if made.failure in ("silent", "away"):
+                return
             content = reply.bytes
             self.send_response(reply.status)
             kind = reply.content_type or (
@@ -130,7 +154,8 @@ def _handler(made: Recorder) -> type[BaseHTTPRequestHandler]:
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             if self.command != "HEAD":
-                self.wfile.write(content)
+                half = len(content) // 2 if made.failure == "cut off" else None
+                self.wfile.write(content[:half])
 
         def _body(self) -> bytes:
             if self.headers.get("Transfer-Encoding", "").lower() != "chunked":

@@ -6,6 +6,7 @@ import pickle
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -308,6 +309,53 @@ def test_a_result_on_another_host_gets_no_token(
                     cursor.execute(QUERY)
                 # the question where it is, and perhaps one that prepares the statement
                 assert 1 <= len(headers) <= 2
+
+
+def test_a_part_that_is_elsewhere_is_not_read(
+    connection: Any, flight_sql: FlightSql, places: Callable[..., None], headers: Seen
+) -> None:
+    places([flight_sql.url.replace("127.0.0.1", "127.0.0.2")])
+    with connection.cursor() as cursor:
+        (part,), _ = cursor.adbc_execute_partitions(QUERY)
+        headers.clear()
+        with pytest.raises(NotAllowedError, match="says that the result is at"):
+            cursor.adbc_read_partition(part)
+    assert headers == []
+
+
+METADATA = (
+    ("adbc_get_info",),
+    ("adbc_get_objects",),
+    ("adbc_get_table_schema", "numbers"),
+    ("adbc_get_table_types",),
+)
+
+
+@pytest.mark.parametrize("asked", METADATA)
+def test_what_cannot_be_looked_at_is_not_asked(
+    tokens: IssuedTokens, connection: Any, headers: Seen, asked: tuple[str, ...]
+) -> None:
+    """The driver takes the token wherever the server says that such an answer is."""
+    method, *arguments = asked
+    with connection.adbc_clone() as clone:
+        for one in (connection, clone):
+            headers.clear()
+            with pytest.raises(NotAllowedError, match=f"{method} takes the token") as caught:
+                getattr(one, method)(*arguments)
+            assert "metadata=True" in caught.value.hint
+            assert headers == []
+
+
+def test_metadata_of_a_server_that_is_trusted(
+    tokens: IssuedTokens, flight_sql: FlightSql, headers: Seen
+) -> None:
+    with open_adbc(tokens, flight_sql, metadata=True) as connection:
+        for method, *arguments in METADATA:
+            headers.clear()
+            # the server of the tests knows no such questions
+            with suppress(dbapi.Error, OSError):
+                getattr(connection, method)(*arguments)
+            assert headers
 
 
 @pytest.mark.parametrize("parts", [0, 1, 3])

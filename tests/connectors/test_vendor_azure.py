@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import ssl
 import time
 from collections.abc import Iterator
@@ -65,16 +66,57 @@ def test_adlfs(vendor: Recorder) -> None:
     assert MARKER not in shown(files, files.credential)
 
 
-def test_adlfs_asks_for_no_other_token_after_a_401(vendor: Recorder) -> None:
-    """It has no place for it: the error is the answer."""
+def test_adlfs_after_a_401(vendor: Recorder) -> None:
     source = CountedTokens()
     files = files_of(vendor, source)
     vendor.refused = {bearer(1)}
-    with pytest.raises(Exception, match="refused") as caught:
+    for _ in range(2):
+        files.invalidate_cache()
+        assert files.ls("sales", detail=False) == ["sales/x.csv"]
+    # the SDK has kept the first one: what it says does not count
+    assert vendor.tokens == [bearer(1), bearer(2), bearer(2)]
+    assert source.forced == 1
+
+
+def test_adlfs_that_goes_on_refusing_gets_one_forced_refresh(vendor: Recorder) -> None:
+    source = CountedTokens()
+    files = files_of(vendor, source)
+    vendor.fail("refuses")
+    with pytest.raises(Exception, match="refused"):
         files.ls("sales")
-    assert source.forced == 0
-    # Azure's error brings its request along, headers included: only its words are safe
-    assert MARKER not in f"{caught.value} {caught.value!r}"
+    assert vendor.tokens == [bearer(1), bearer(2)]
+    assert source.forced == 1
+
+
+def test_adlfs_writes(vendor: Recorder) -> None:
+    """A body of bytes is sent again."""
+    source = CountedTokens()
+    files = files_of(vendor, source)
+    vendor.answer = lambda seen: Reply("", 201)
+    vendor.refused = {bearer(1)}
+    files.pipe_file("sales/y.csv", b"a,b")
+    assert [one.body for one in vendor.seen if one.authorization == bearer(2)][-1] == b"a,b"
+    assert source.forced == 1
+
+
+def test_adlfs_takes_no_other_credential_from_the_environment(
+    vendor: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(
+        "AZURE_STORAGE_CONNECTION_STRING",
+        "DefaultEndpointsProtocol=https;AccountName=other;AccountKey=b3RoZXI=",
+    )
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", "b3RoZXI=")
+    assert files_of(vendor, CountedTokens()).ls("sales", detail=False) == ["sales/x.csv"]
+    assert set(vendor.tokens) == {bearer(1)}
+
+
+def test_adlfs_pickled_holds_no_token(vendor: Recorder) -> None:
+    files = files_of(vendor, CountedTokens())
+    files.ls("sales")
+    pickled = pickle.dumps(files)
+    assert MARKER.encode() not in pickled
+    assert pickle.loads(pickled).ls("sales", detail=False) == ["sales/x.csv"]
 
 
 def test_adlfs_where_tokens_are_bound_to_a_resource(vendor: Recorder) -> None:
@@ -120,3 +162,22 @@ def test_the_synchronous_sdk(vendor: Recorder) -> None:
         vendor.seen.clear()
         assert [one.name for one in client.list_containers()] == ["sales"]
         assert set(vendor.tokens) == {bearer(2)}
+
+
+def test_the_synchronous_sdk_after_a_401(vendor: Recorder) -> None:
+    """It does not say which token was refused."""
+    blob = pytest.importorskip("azure.storage.blob", reason="`pip install azure-storage-blob`")
+    source = CountedTokens()
+    access = Connected(source).access("credential", options={"library": "azure"})
+    credential = connector("credential").open(access)
+    vendor.refused = {bearer(1)}
+    with (
+        blob.BlobServiceClient(
+            f"{vendor.url}/acc", credential=credential, connection_verify=vendor.ca
+        ) as client,
+        pytest.raises(Exception, match="refused") as caught,
+    ):
+        list(client.list_containers())
+    assert source.forced == 0
+    # it brings its request along, headers included: only its words are safe
+    assert MARKER not in f"{caught.value} {caught.value!r}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -63,6 +64,8 @@ def arguments(vendor: Recorder) -> dict[str, Any]:
     return {
         "_tls_trusted_ca_file": vendor.ca,
         "_retry_stop_after_attempts_count": 1,
+        "_retry_delay_min": 0.1,
+        "_retry_delay_max": 5,
         "_socket_timeout": 5,
         "enable_telemetry": False,
     }
@@ -110,6 +113,33 @@ def test_a_factory_of_headers_among_the_arguments(vendor: Recorder) -> None:
     connection.close()
     assert calls(vendor) == [bearer(1), bearer(2)]
     assert MARKER not in shown(connection)
+
+
+def test_a_connection_is_used_as_the_driver_s(vendor: Recorder) -> None:
+    """What it calls is the driver's, whose errors come without what their frames hold."""
+    from databricks import sql
+
+    access = Connected().access(
+        "dbapi",
+        url=f"databricks://127.0.0.1:{vendor.port}?http_path={WAREHOUSE}",
+        connect_args={"_port": vendor.port, **arguments(vendor)},
+        token=TokenPlacement(placement=Placement.HEADER_FACTORY, name="credentials_provider"),
+    )
+    with connector("dbapi").open(access) as connection:
+        assert connection.open
+        with connection.cursor() as cursor:
+            cursor.arraysize = 7
+            assert cursor.arraysize == 7
+            vendor.fail("refuses")
+            with pytest.raises(sql.exc.RequestError):
+                cursor.execute("select 1")
+        assert repr(cursor) == "<Data of 'data'>"
+        with pytest.raises(TypeError, match="is not pickled"):
+            pickle.dumps(connection)
+        vendor.failure = ""
+    assert not connection.open
+    # a refused token is its error: nothing tries again
+    assert access.source.forced == 0
 
 
 def test_a_refusal_shows_no_token(vendor: Recorder) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+from contextvars import ContextVar
 from typing import Any
 
 from botocore.credentials import (
@@ -12,10 +14,12 @@ from botocore.credentials import (
 from botocore.session import Session
 
 from jupyter_oauthconn.connectors.exchange import CloudKey, SecondHop
-from jupyter_oauthconn.connectors.reach import MaskedText
+from jupyter_oauthconn.connectors.frames import clear_frames
+from jupyter_oauthconn.connectors.reach import MASK, MaskedText
 
 METHOD = "assume-role-with-web-identity"
 
+_SIGNED_BY = ("Authorization", "X-Amz-Security-Token")
 #: botocore renews 15 minutes before the end.
 AHEAD_SECONDS = 900.0
 
@@ -42,9 +46,34 @@ def session(keys: SecondHop[CloudKey], *, region: str | None = None) -> Session:
     """
     made = Session()
     made.register_component("credential_provider", CredentialResolver([_Provider(keys)]))
+    keep_quiet(made)
     if region is not None:
         made.set_config_variable("region", region)
     return made
+
+
+def keep_quiet(session: Any) -> None:
+    """Errors of a failing connection bring the request along, and are pickled with it; so do the
+    frames of botocore's calls."""
+    # the request is not given to whoever hears of its failure; each thread and each task sends one
+    # at a time
+    sent: ContextVar[weakref.ref[Any] | None] = ContextVar("sent", default=None)
+
+    def note(request: Any, **_: Any) -> None:
+        sent.set(weakref.ref(request))
+
+    def forget(exception: BaseException | None, **_: Any) -> None:
+        known = sent.get()
+        if exception is None or known is None:
+            return
+        headers = getattr(known(), "headers", {})
+        for name in _SIGNED_BY:
+            if name in headers:
+                headers[name] = MASK  # another attempt makes its own request
+        clear_frames(exception)
+
+    session.register("before-send", note)
+    session.register("response-received", forget)
 
 
 def as_botocore(key: CloudKey) -> dict[str, Any]:

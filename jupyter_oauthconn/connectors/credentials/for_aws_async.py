@@ -10,7 +10,7 @@ from botocore.credentials import CredentialProvider
 
 from jupyter_oauthconn.connectors.exchange import CloudKey, SecondHop
 
-from .for_aws import AHEAD_SECONDS, METHOD, as_botocore
+from .for_aws import AHEAD_SECONDS, METHOD, as_botocore, keep_quiet
 
 
 class _Provider(CredentialProvider):
@@ -32,6 +32,7 @@ def session(keys: SecondHop[CloudKey], *, region: str | None = None) -> AioSessi
     """As `for_aws.session`, for asynchronous clients."""
     made = AioSession()
     made.register_component("credential_provider", AioCredentialResolver([_Provider(keys)]))
+    keep_quiet(made)
     if region is not None:
         made.set_config_variable("region", region)
     return made

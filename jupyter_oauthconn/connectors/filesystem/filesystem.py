@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from jupyter_oauthconn.connectors.connector import Access, base_address, library
 from jupyter_oauthconn.connectors.credentials import CONNECTOR as CREDENTIAL
 from jupyter_oauthconn.connectors.exchange import token_source
-from jupyter_oauthconn.connectors.reach import Reach, require
+from jupyter_oauthconn.connectors.reach import ForResource, Reach, require
 from jupyter_oauthconn.errors import InvalidParameterError
 
 _BY_SCHEME = {
@@ -80,21 +80,17 @@ def _options_of(access: Access) -> dict[str, Any]:
 
 def _gcsfs(access: Access, address: str, options: dict[str, Any]) -> Any:
     library("gcsfs", access, requires="gcsfs")
-    given = options.pop("endpoint_url", None)
-    # named, so that STORAGE_EMULATOR_HOST does not decide where the token goes
-    endpoint = given or "https://storage.googleapis.com"
+    from .over_gcs import GOOGLE, filesystem
+
+    endpoint = options.pop("endpoint_url", None) or GOOGLE
     require(access.source.name, access.reach, endpoint)
-    # the package's own asks by gRPC for each bucket's kind; another server than Google's does not
-    # know that, and a minute passes
-    gcsfs = library("gcsfs.core" if given else "gcsfs", access, requires="gcsfs")
-    credential = CREDENTIAL.open(access, library="google")
-    return gcsfs.GCSFileSystem(
-        token=credential, endpoint_url=endpoint, skip_instance_cache=True, **options
-    )
+    return filesystem(token_source(access), access.reach, endpoint, **options)
 
 
 def _adlfs(access: Access, address: str, options: dict[str, Any]) -> Any:
-    adlfs = library("adlfs", access, requires="adlfs")
+    library("adlfs", access, requires="adlfs")
+    from .over_azure import SCOPE, filesystem
+
     parts = urlsplit(address)
     # abfs://container@account.dfs.core.windows.net/path
     named = (parts.hostname or "").partition(".")[0] if "@" in parts.netloc else ""
@@ -108,8 +104,10 @@ def _adlfs(access: Access, address: str, options: dict[str, Any]) -> Any:
         )
     require(access.source.name, access.reach, f"https://{host}")
     options = {**options, "account_name": account or host.partition(".")[0]}
-    credential = CREDENTIAL.open(access, library="azure-async")
-    return adlfs.AzureBlobFileSystem(credential=credential, skip_instance_cache=True, **options)
+    source = token_source(access)
+    if access.handle.options.get("resource_bound") == "yes":
+        source = ForResource(source, SCOPE)
+    return filesystem(source, access.reach, **options)
 
 
 def _s3fs(access: Access, address: str, options: dict[str, Any]) -> Any:

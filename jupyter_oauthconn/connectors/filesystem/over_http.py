@@ -13,8 +13,10 @@ import aiohttp
 from fsspec.implementations.http import HTTPFileSystem
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from jupyter_oauthconn.connectors.frames import without_frames
 from jupyter_oauthconn.connectors.reach import (
     CREDENTIAL_HEADERS,
+    MASK,
     OWN_HEADERS,
     Reach,
     TokenSource,
@@ -35,7 +37,12 @@ def filesystem(source: TokenSource, reach: Reach, **options: Any) -> Any:
 
 
 class BearerSession:
-    """An `aiohttp.ClientSession` as fsspec uses one, whose requests carry the token."""
+    """An `aiohttp.ClientSession` as fsspec uses one, whose requests carry the token.
+
+    Args:
+        replaces: only in place of a header that the request has: whoever makes the requests
+            follows redirects, and drops it on the way to another origin.
+    """
 
     def __init__(
         self,
@@ -43,11 +50,14 @@ class BearerSession:
         reach: Reach,
         session: aiohttp.ClientSession,
         middlewares: Sequence[Any] = (),
+        *,
+        replaces: bool = False,
     ) -> None:
         self._source = source
         self._reach = reach
         self._session = session
         self._middlewares = middlewares
+        self._replaces = replaces
 
     def request(self, method: str, url: Any, **options: Any) -> _Asked:
         return _Asked(self, method, url, options)
@@ -72,7 +82,8 @@ class BearerSession:
         return f"<HTTP session of {self._source.name!r}>"
 
     async def ask(self, method: str, url: Any, options: dict[str, Any]) -> aiohttp.ClientResponse:
-        if not self._reach.covers(str(url)):
+        bare = self._replaces and "Authorization" not in CIMultiDict(options.get("headers") or {})
+        if bare or not self._reach.covers(str(url)):
             return await self._send(method, url, options, None)
         token = await self._source.atoken()
         response = await self._send(method, url, options, credential_header(token))
@@ -115,9 +126,8 @@ class BearerSession:
                 _mask(one)
             return response
         # the frames below hold the header in clear
-        failure.__context__ = failure.__cause__ = None
         del headers, header, options
-        raise failure.with_traceback(None)
+        raise without_frames(failure)
 
 
 def _on_one_origin() -> Any:
@@ -141,7 +151,7 @@ def _mask(response: Any) -> None:
     headers = CIMultiDict(about.headers)
     for name in CREDENTIAL_HEADERS:
         if headers.popall(name, None) is not None:
-            headers[name] = "********"
+            headers[name] = MASK
     response._request_info = about._replace(headers=CIMultiDictProxy(headers))
 
 

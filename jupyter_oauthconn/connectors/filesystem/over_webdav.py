@@ -11,6 +11,7 @@ from webdav4.client import Client
 from webdav4.fsspec import WebdavFileSystem
 from webdav4.http import Client as HttpClient
 
+from jupyter_oauthconn.connectors.frames import without_frames
 from jupyter_oauthconn.connectors.header_flow import mask, with_token, without_own
 from jupyter_oauthconn.connectors.reach import NO_PROXY, Reach, TokenSource
 
@@ -66,6 +67,5 @@ class _QuietClient(HttpClient):
             for one in (response, *response.history):
                 mask(one.request)
             return response
-        failure.__context__ = failure.__cause__ = None
         mask(failure.request)
-        raise failure.with_traceback(None)
+        raise without_frames(failure)

@@ -36,6 +36,7 @@ class AdbcConnector:
         url: str | None = None,
         module: str | None = None,
         token: TokenPlacement | Mapping[str, str] | str | None = None,
+        metadata: bool = False,
         **options: Any,
     ) -> Any:
         """A connection.
@@ -45,6 +46,8 @@ class AdbcConnector:
             module: the driver's, e.g. `adbc_driver_snowflake`; None: as the entry says, else
                 Flight SQL's.
             token: as of an engine; None: as the entry says, else the header.
+            metadata: allow `adbc_get_objects` and the like with Flight SQL: the driver takes the
+                token wherever the server says that their answer is.
             options: of the driver: `db_kwargs`, `conn_kwargs`, `autocommit`.
 
         Raises:
@@ -70,6 +73,7 @@ class AdbcConnector:
                     source,
                     where.name or USUAL_NAMES[where.placement],
                     _results_of(access, address) if module == _FLIGHT_SQL else None,
+                    metadata=metadata,
                 )
             except BaseException:
                 made.close()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from functools import wraps
 from typing import Any, TypeVar
 
 from adbc_driver_manager import AdbcConnection, AdbcStatement, dbapi
 
 from jupyter_oauthconn.connectors.reach import Reach, TokenSource, authorization_header
+from jupyter_oauthconn.errors import NotAllowedError
 from jupyter_oauthconn.model import AccessToken
 
 from .flight_locations import chained, require_places
@@ -51,6 +53,12 @@ class RenewedCursor(dbapi.Cursor):
         self._rowcount = rows
         return self
 
+    def adbc_read_partition(self, partition: bytes) -> None:
+        connection: Any = self._conn
+        if connection._reach is not None:
+            require_places(connection._source.name, connection._reach, [partition])
+        super().adbc_read_partition(partition)
+
     def _begin_anew(self, token: AccessToken) -> None:
         # a statement keeps the headers that its connection had when it was made
         connection: Any = self._conn
@@ -71,19 +79,23 @@ class RenewedConnection(dbapi.Connection):
 
     _source: TokenSource | None = None
     _reach: Reach | None = None
+    _metadata = False
     _option = ""
     _generation = -1
     _sending: threading.Lock
 
-    def renewed_from(self, source: TokenSource, option: str, reach: Reach | None) -> None:
+    def renewed_from(
+        self, source: TokenSource, option: str, reach: Reach | None, *, metadata: bool
+    ) -> None:
         """From now on.
 
         Args:
             option: the driver's name for the header of a connection's calls.
             reach: where a Flight SQL server may say that a result is; None: it is another driver.
+            metadata: allow also the calls whose answer cannot be looked at before it is fetched.
         """
         self._source, self._option, self._sending = source, option, threading.Lock()
-        self._reach = reach
+        self._reach, self._metadata = reach, metadata
         self.sending(source.token(), lambda: None)
 
     def adbc_clone(self) -> Any:
@@ -94,8 +106,18 @@ class RenewedConnection(dbapi.Connection):
             autocommit=self._autocommit,
         )
         if self._source is not None:
-            made.renewed_from(self._source, self._option, self._reach)
+            made.renewed_from(self._source, self._option, self._reach, metadata=self._metadata)
         return made
+
+    def require_metadata(self, method: str) -> None:
+        """Raises `NotAllowedError`: the driver would take the token wherever the server says."""
+        if self._source is not None and self._reach is not None and not self._metadata:
+            raise NotAllowedError(
+                f"{method} takes the token of {self._source.name!r} wherever the server says that "
+                "the answer is: the driver does not let that be looked at.",
+                hint="Ask by SQL instead, for example information_schema; or, if you trust the "
+                'server: conn.handle("adbc", metadata=True).',
+            )
 
     def other_than(self, refused: AccessToken | None) -> AccessToken | None:
         """Another token than the one that was refused; None: there is none."""
@@ -135,3 +157,17 @@ class RenewedConnection(dbapi.Connection):
         return (
             f"<ADBC connection of {self._source.name!r}>" if self._source else "<ADBC connection>"
         )
+
+
+def _guarded(method: Callable[..., T]) -> Callable[..., T]:
+    @wraps(method)
+    def call(self: RenewedConnection, *args: Any, **options: Any) -> T:
+        self.require_metadata(method.__name__)
+        return method(self, *args, **options)
+
+    return call
+
+
+# whatever else a later driver manager can ask
+for _name in [one for one in dir(dbapi.Connection) if one.startswith("adbc_get_")]:
+    setattr(RenewedConnection, _name, _guarded(getattr(dbapi.Connection, _name)))

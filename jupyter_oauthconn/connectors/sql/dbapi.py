@@ -20,6 +20,7 @@ from .engine import AS_PASSWORD, ENDS_AT, lent_if, oauth_arguments
 from .engine import CONNECTOR as ENGINES
 from .opening import connect_fresh, is_refusal
 from .placements import Living, placed, placement_of
+from .quiet import Quiet
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -51,13 +52,15 @@ class DbapiConnector:
             token, session_bound, encrypted: as of an engine.
         """
         module = module or access.handle.options.get("module")
+        where = placement_of(access.handle, token)
         bound = access.handle.session_bound if session_bound is None else session_bound
         if module and not url:
-            opened = _of_module(access, module, placement_of(access.handle, token), options,
-                                encrypted=encrypted)  # fmt: skip
+            opened = _of_module(access, module, where, options, encrypted=encrypted)
         else:
             opened = _of_url(access, url=url, token=token, encrypted=encrypted, **options)
-        return LiveConnection(access.source.name, opened) if bound else opened()[0]
+        made = LiveConnection(access.source.name, opened) if bound else opened()[0]
+        with_each_statement = where is not None and where.placement is Placement.HEADER_FACTORY
+        return Quiet(access.source.name, made) if with_each_statement else made
 
     def check(self, handle: Any, access: Access) -> str:
         """Runs the entry's probe, else `select 1`."""

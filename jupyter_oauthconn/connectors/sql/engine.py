@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_oauthconn.catalog import Placement, TokenPlacement
 from jupyter_oauthconn.connectors.connector import Access, library
 from jupyter_oauthconn.connectors.exchange import token_source
+from jupyter_oauthconn.connectors.frames import clear_frames
 from jupyter_oauthconn.errors import ConfigurationError, InvalidParameterError
 from jupyter_oauthconn.model import AccessToken
 
@@ -88,11 +89,12 @@ class EngineConnector:
         if asynchronous:
             make = library("sqlalchemy.ext.asyncio", access).create_async_engine
         made = make(address, connect_args=arguments, **options)
+        engine = made.sync_engine if asynchronous else made
+        sqlalchemy.event.listen(engine, "handle_error", _clear)
         if where is not None:
             bound = access.handle.session_bound if session_bound is None else session_bound
             fresh = FreshConnections(access, where, arguments, encrypted=encrypted,
                                      by_caller=elsewhere or bool(url))  # fmt: skip
-            engine = made.sync_engine if asynchronous else made
             fresh.look_at(engine)
             sqlalchemy.event.listen(engine, "do_connect", fresh)
             if bound:
@@ -299,6 +301,11 @@ def lent_if(where: TokenPlacement, token: AccessToken) -> AbstractContextManager
 
 def _connect(dialect: sa.Dialect, arguments: Arguments) -> Any:
     return dialect.connect(*arguments[0], **arguments[1])
+
+
+def _clear(failed: sa.ExceptionContext) -> None:
+    """Some drivers send the token with each statement: their frames hold it."""
+    clear_frames(failed.original_exception)
 
 
 def _replace_expired(_connection: Any, record: Any, _proxy: Any) -> None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
+from jupyter_oauthconn.connectors.frames import without_frames
 from jupyter_oauthconn.model import AccessToken
 
 T = TypeVar("T")
@@ -78,8 +79,7 @@ def _attempt(attempt: Callable[[AccessToken], Any], token: AccessToken) -> tuple
     try:
         return attempt(token), None
     except BaseException as error:  # noqa: BLE001 - an interrupt has the driver's frames, too
-        error.__context__ = error.__cause__ = None
         if getattr(error, "_pgconn", None) is not None:
             # psycopg's error keeps the failed connection's arguments, the password among them
             error._pgconn = None  # type: ignore[attr-defined] # of psycopg's errors alone
-        return None, error.with_traceback(None)
+        return None, without_frames(error)

@@ -8,6 +8,7 @@ from urllib.request import Request
 
 from slack_sdk import WebClient
 
+from jupyter_oauthconn.connectors.frames import without_frames
 from jupyter_oauthconn.connectors.reach import Reach, TokenSource, authorization_header, require
 from jupyter_oauthconn.model import AccessToken
 
@@ -45,8 +46,7 @@ class FreshWebClient(WebClient):
         finally:
             request.unredirected_hdrs.pop("Authorization", None)
         # the frames below hold the request's bytes
-        failure.__context__ = failure.__cause__ = None
-        raise failure.with_traceback(None)
+        raise without_frames(failure)
 
     def __repr__(self) -> str:
         return f"<Slack client of {self._source.name!r}>"

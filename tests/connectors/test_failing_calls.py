@@ -1,0 +1,306 @@
+"""A call that fails shows no token: not in its error, in no frame that it leaves behind, and in no
+pickle of it, with every library that a token is given to."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import test_vendor_azure as azure
+import test_vendor_clients as clients
+import test_vendor_databricks as databricks
+import test_vendor_google as google
+import test_vendor_trino as trino
+from counted import MARKER, Connected, CountedTokens
+from leaks import shown, told
+from recorder import FAILURES, Recorder, Reply, recorder
+from test_exchange import ROLE, SECOND, assumed
+
+from jupyter_oauthconn.catalog import Exchange, ExchangeKind, Placement, TokenPlacement
+from jupyter_oauthconn.connectors.connector import connector
+
+#: What opened it, and what a call of it does.
+Opened = tuple[Any, Callable[[], object]]
+Way = Callable[[Recorder], Opened]
+
+
+def opened(
+    kind: str, vendor: Recorder, *, options: dict[str, str] | None = None, **more: Any
+) -> Any:
+    vendor.answer = lambda seen: Reply("a,b\n1,2\n")
+    access = Connected().access(kind, url=vendor.url, options=options or {})
+    return connector(kind).open(access, **more)
+
+
+def credential(library: str) -> Any:
+    access = Connected().access("credential", options={"library": library})
+    return connector("credential").open(access)
+
+
+# --- HTTP
+
+
+def httpx(vendor: Recorder) -> Opened:
+    client = opened("httpx", vendor, trust_env=False)
+
+    def read() -> None:
+        with client:
+            client.get("x").raise_for_status()
+
+    return client, read
+
+
+def async_httpx(vendor: Recorder) -> Opened:
+    client = opened("httpx", vendor, trust_env=False, asynchronous=True)
+
+    async def read() -> None:
+        async with client:
+            (await client.get("x")).raise_for_status()
+
+    return client, lambda: asyncio.run(read())
+
+
+def session(vendor: Recorder) -> Opened:
+    made = opened("session", vendor)
+    return made, lambda: made.get(vendor.url).raise_for_status()
+
+
+def http_files(vendor: Recorder) -> Opened:
+    files = opened("filesystem", vendor)
+    return files, lambda: files.cat_file(f"{vendor.url}/x.csv")
+
+
+def webdav(vendor: Recorder) -> Opened:
+    files = opened("filesystem", vendor, options={"library": "webdav4"})
+    return files, lambda: files.cat_file("x.csv")
+
+
+def duckdb(vendor: Recorder) -> Opened:
+    connection = opened("duckdb", vendor)
+    return connection, lambda: connection.execute(f"from read_csv('{vendor.url}/x.csv')")
+
+
+# --- clouds
+
+
+def adlfs(vendor: Recorder) -> Opened:
+    vendor.answer = azure.as_storage
+    files = azure.files_of(vendor, CountedTokens())
+    files.service_client._config.retry_policy.total_retries = 0
+    return files, lambda: files.ls("sales")
+
+
+def azure_sdk(vendor: Recorder) -> Opened:
+    blob = pytest.importorskip("azure.storage.blob", reason="`pip install azure-storage-blob`")
+    vendor.answer = azure.as_storage
+    client = blob.BlobServiceClient(
+        f"{vendor.url}/acc",
+        credential=credential("azure"),
+        connection_verify=vendor.ca,
+        retry_total=0,
+    )
+    return client, lambda: list(client.list_containers())
+
+
+def async_azure_sdk(vendor: Recorder) -> Opened:
+    blob = pytest.importorskip("azure.storage.blob.aio", reason="`pip install azure-storage-blob`")
+    vendor.answer = azure.as_storage
+    given = credential("azure-async")
+
+    async def read() -> None:
+        async with blob.BlobServiceClient(
+            f"{vendor.url}/acc", credential=given, retry_total=0
+        ) as client:
+            async for _ in client.list_containers():
+                pass
+
+    return given, lambda: asyncio.run(read())
+
+
+def gcsfs(vendor: Recorder) -> Opened:
+    files = google.storage(vendor, CountedTokens())
+    return files, lambda: files.cat_file("sales/x.csv")
+
+
+def bigquery(vendor: Recorder) -> Opened:
+    client = google.bigquery(vendor, CountedTokens())
+    return client, lambda: client.get_table("d.t", retry=None)
+
+
+def gspread(vendor: Recorder) -> Opened:
+    client, _, _ = google.sheets(vendor, CountedTokens())
+    return client, client.list_spreadsheet_files
+
+
+def _assuming(sts: Recorder, kind: str, library: str) -> Any:
+    sts.answer = assumed()
+    exchange = Exchange(
+        kind=ExchangeKind.STS_WEB_IDENTITY, endpoint=sts.url, parameters={"role_arn": ROLE}
+    )
+    options = {"library": library, "region": "eu-central-1"}
+    return Connected().access(kind, options=options, exchange=exchange)
+
+
+def s3fs(vendor: Recorder, sts: Recorder) -> Opened:
+    pytest.importorskip("s3fs", reason="`pip install s3fs`")
+    access = _assuming(sts, "filesystem", "s3fs")
+    files = connector("filesystem").open(
+        access,
+        endpoint_url=vendor.url,
+        config_kwargs={"retries": {"total_max_attempts": 1}},
+    )
+    files.retries = 1
+    return files, lambda: files.cat_file("sales/x")
+
+
+def boto3(vendor: Recorder, sts: Recorder) -> Opened:
+    pytest.importorskip("boto3", reason="`pip install boto3`")
+    from botocore.config import Config
+
+    made = connector("credential").open(
+        _assuming(sts, "credential", "boto3"), region="eu-central-1"
+    )
+    once = Config(retries={"total_max_attempts": 1})
+    client = made.client("s3", endpoint_url=vendor.url, config=once)
+
+    def read() -> None:
+        client.get_object(Bucket="sales", Key="x")["Body"].read()
+
+    return made, read
+
+
+# --- vendors' clients
+
+
+def salesforce(vendor: Recorder) -> Opened:
+    pytest.importorskip("simple_salesforce", reason="`pip install simple-salesforce`")
+    vendor.answer = lambda seen: Reply({"DailyApiRequests": {"Max": 1}})
+    client = clients.CLIENT.open(clients.on_salesforce(vendor, 3600), verify=vendor.ca)
+    return client, client.limits
+
+
+def github(vendor: Recorder) -> Opened:
+    client, _ = clients.on_github(vendor, CountedTokens(), verify=vendor.ca)
+    return client, lambda: client.get_user().login
+
+
+def slack(vendor: Recorder) -> Opened:
+    client, _ = clients.on_slack(vendor, CountedTokens())
+    return client, client.auth_test
+
+
+# --- SQL where each statement brings the token
+
+
+def by_trino(vendor: Recorder) -> Opened:
+    pytest.importorskip("trino.sqlalchemy", reason='`pip install "trino[sqlalchemy]"`')
+    vendor.answer = trino.as_trino(vendor)
+    engine = trino.opened(vendor, CountedTokens())
+    return engine, lambda: engine.connect().exec_driver_sql("select 1").fetchall()
+
+
+def _of_databricks(kind: str, vendor: Recorder) -> Any:
+    pytest.importorskip("databricks.sql", reason="`pip install databricks-sql-connector`")
+    vendor.answer = databricks.as_warehouse
+    access = Connected().access(
+        kind,
+        url=f"databricks://127.0.0.1:{vendor.port}?http_path={databricks.WAREHOUSE}",
+        connect_args={"_port": vendor.port, **databricks.arguments(vendor)},
+        token=TokenPlacement(placement=Placement.HEADER_FACTORY, name="credentials_provider"),
+    )
+    return connector(kind).open(access)
+
+
+def databricks_dbapi(vendor: Recorder) -> Opened:
+    connection = _of_databricks("dbapi", vendor)
+    return connection, lambda: connection.cursor().execute("select 1")
+
+
+def databricks_engine(vendor: Recorder) -> Opened:
+    engine = _of_databricks("engine", vendor)
+    engine.raw_connection().close()  # the next one is there already
+    return engine, lambda: engine.connect().exec_driver_sql("select 1")
+
+
+OVER_HTTP = (httpx, async_httpx, session, http_files, webdav, duckdb, slack, gcsfs)
+OVER_TLS = (
+    *(adlfs, async_azure_sdk, bigquery, gspread, salesforce, github, by_trino),
+    *(databricks_dbapi, databricks_engine),
+)
+every_failure = pytest.mark.parametrize("failure", FAILURES)
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """gcsfs waits for half a minute between its attempts."""
+    retry = pytest.importorskip("gcsfs.retry", reason="`pip install gcsfs`")
+    monkeypatch.setattr(retry, "asyncio", SimpleNamespace(sleep=lambda _: asyncio.sleep(0)))
+
+
+@pytest.fixture
+def over_tls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
+    with recorder(tls=True) as made:
+        made.trusted_alone(monkeypatch)
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", made.ca)
+        trusting = ssl.create_default_context(cafile=made.ca)
+        monkeypatch.setattr("aiohttp.connector._SSL_CONTEXT_VERIFIED", trusting)
+        yield made
+
+
+@pytest.fixture
+def over_http() -> Iterator[Recorder]:
+    with recorder() as made:
+        yield made
+
+
+def fails(vendor: Recorder, failure: str, call: Callable[[], object]) -> str:
+    """What the error of the call tells."""
+    vendor.fail(failure)
+    try:
+        call()
+    except Exception as error:  # noqa: BLE001 - whatever the library raises is looked at
+        return told(error)
+    pytest.fail("The call went well.")
+
+
+@every_failure
+@pytest.mark.parametrize("way", OVER_HTTP)
+def test_over_http(over_http: Recorder, way: Way, failure: str) -> None:
+    handle, call = way(over_http)
+    assert MARKER not in fails(over_http, failure, call)
+    assert MARKER not in shown(handle)
+
+
+@every_failure
+@pytest.mark.parametrize("way", OVER_TLS)
+def test_over_tls(over_tls: Recorder, way: Way, failure: str) -> None:
+    handle, call = way(over_tls)
+    assert MARKER not in fails(over_tls, failure, call)
+    assert MARKER not in shown(handle)
+
+
+@pytest.mark.parametrize("failure", ["away", "silent", "cut off"])
+def test_azure_s_synchronous_sdk(over_tls: Recorder, failure: str) -> None:
+    """The error of an answer brings its request along, and pickles it, too: it is the SDK that
+    puts the header together."""
+    handle, call = azure_sdk(over_tls)
+    assert MARKER not in fails(over_tls, failure, call)
+    assert MARKER not in shown(handle)
+
+
+@every_failure
+@pytest.mark.parametrize("way", [s3fs, boto3])
+def test_keys_of_a_cloud(
+    over_http: Recorder, way: Callable[[Recorder, Recorder], Opened], failure: str
+) -> None:
+    with recorder() as sts:
+        handle, call = way(over_http, sts)
+        text = fails(over_http, failure, call) + shown(handle)
+    assert sts.seen
+    assert over_http.seen or failure == "away"
+    assert MARKER not in text
+    assert SECOND not in text
