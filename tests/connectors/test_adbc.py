@@ -243,7 +243,7 @@ def test_a_token_among_the_options(tokens: IssuedTokens, driver: Seen) -> None:
 def test_only_to_the_hosts_of_the_connection_and_over_tls(
     tokens: IssuedTokens, url: str, hosts: tuple[str, ...] | None, allowed: bool
 ) -> None:
-    from jupyter_oauthconn.connectors.sql.adbc import _checked
+    from jupyter_oauthconn.connectors.sql.adbc.connector import _checked
 
     access = access_to(tokens, Reach(hosts))
     if allowed:

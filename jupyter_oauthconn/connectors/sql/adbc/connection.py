@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 from adbc_driver_manager import AdbcConnection, AdbcStatement, dbapi
 
 from jupyter_oauthconn.connectors.reach import Reach, TokenSource, authorization_header
+from jupyter_oauthconn.connectors.sql.opening import is_refusal
 from jupyter_oauthconn.errors import NotAllowedError
 from jupyter_oauthconn.model import AccessToken
 
 from .flight_locations import chained, require_places
-from .opening import is_refusal
 
 T = TypeVar("T")
 

@@ -10,16 +10,18 @@ from jupyter_oauthconn.catalog import Placement, TokenPlacement
 from jupyter_oauthconn.connectors.connector import Access, library
 from jupyter_oauthconn.connectors.exchange import token_source
 from jupyter_oauthconn.connectors.reach import Reach
+from jupyter_oauthconn.connectors.sql.opening import connect_fresh, is_refusal
+from jupyter_oauthconn.connectors.sql.placements import USUAL_NAMES, Living, placed, placement_of
 from jupyter_oauthconn.errors import InvalidParameterError, NotAllowedError
 from jupyter_oauthconn.model import AccessToken
-
-from .opening import connect_fresh, is_refusal
-from .placements import USUAL_NAMES, Living, placed, placement_of
 
 _FLIGHT_SQL = "adbc_driver_flightsql"
 #: Ends of options by which a driver would go elsewhere.
 _ADDRESSES = ("uri", "host", "account", "protocol")
 _PLAIN_ADDRESSES = ("uri", "protocol")
+
+
+_HEADER = TokenPlacement(placement=Placement.ADBC_HEADER)
 
 
 class AdbcConnector:
@@ -55,9 +57,7 @@ class AdbcConnector:
             NotAllowedError: the token does not go to that host, or not without TLS.
             ConfigurationError: the driver is not installed; the hint is the command.
         """
-        where = placement_of(access.handle, token) or TokenPlacement(
-            placement=Placement.ADBC_HEADER
-        )
+        where = placement_of(access.handle, token) or _HEADER
         module = module or access.handle.options.get("module") or _FLIGHT_SQL
         requires = "" if access.handle.requires else module.replace("_", "-")
         driver = library(module, access, requires=f"{requires} pyarrow" if requires else "")
@@ -146,7 +146,7 @@ def _connector(
 ) -> Callable[[Mapping[str, str]], Any]:
     from adbc_driver_manager import AdbcConnection
 
-    from .adbc_connection import RenewedConnection
+    from .connection import RenewedConnection
 
     of_connection = options.get("conn_kwargs") or {}
     autocommit = bool(options.get("autocommit", False))
