@@ -6,11 +6,15 @@ The two libraries have the same classes and share none (2026-11).
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import Any
+from typing import Any, TypeVar
 
-from .reach import CREDENTIAL_HEADERS, MASK, OWN_HEADERS, Reach, TokenSource, credential_header
+from .frames import Failure, without_frames
+from .headers import CREDENTIAL_HEADERS, MASK, OWN_HEADERS, credential_header
+from .reach import Reach, TokenSource
 
 _UNAUTHORIZED = 401
+
+Response = TypeVar("Response")
 
 
 def with_token(
@@ -45,8 +49,25 @@ def is_refused(response: Any, name: str, header: str) -> bool:
     return refused and response.request.headers.get(name) == header
 
 
-def mask(request: Any) -> None:
-    """Once it is sent: answers and errors bring their request along, and are pickled with it."""
+def masked(response: Response) -> Response:
+    """The answer, without the token in the requests that it brings along."""
+    last: Any = response
+    for one in (last, *last.history):
+        _mask(one.request)
+        if one.next_request is not None:
+            _mask(one.next_request)
+    return response
+
+
+def quiet(failure: Failure) -> Failure:
+    """A `RequestError` without the token in the request that it brings along, and without the
+    libraries' frames; see `without_frames`."""
+    error: Any = failure
+    _mask(error.request)
+    return without_frames(failure)
+
+
+def _mask(request: Any) -> None:
     for name in CREDENTIAL_HEADERS:
         if name in request.headers:
             request.headers[name] = MASK

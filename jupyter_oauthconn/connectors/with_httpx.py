@@ -11,9 +11,9 @@ from jupyter_oauthconn.errors import InvalidParameterError
 
 from .connector import Access, answered, base_address, probe_address
 from .exchange import token_source
-from .frames import without_frames
-from .header_flow import is_refused, mask, with_token, without_own
-from .reach import NO_PROXY, Reach, TokenSource, credential_header
+from .header_flow import is_refused, masked, quiet, with_token, without_own
+from .headers import credential_header
+from .reach import NO_PROXY, Reach, TokenSource
 
 
 class HttpxConnector:
@@ -72,15 +72,14 @@ class _DropsOwnHeaders:
 
 
 class _QuietClient(_DropsOwnHeaders, httpx2.Client):
-    """Masks the header once it is sent: answers and errors bring their request along, and are
-    pickled with it. Raises without the frames below, which hold the request's bytes."""
+    """Masks the header once it is sent."""
 
     def send(self, *args: Any, **options: Any) -> httpx2.Response:
         try:
-            return _masked(super().send(*args, **options))
+            return masked(super().send(*args, **options))
         except httpx2.RequestError as error:
             failure = error
-        raise _quiet(failure)
+        raise quiet(failure)
 
 
 class _QuietAsyncClient(_DropsOwnHeaders, httpx2.AsyncClient):
@@ -88,10 +87,10 @@ class _QuietAsyncClient(_DropsOwnHeaders, httpx2.AsyncClient):
 
     async def send(self, *args: Any, **options: Any) -> httpx2.Response:
         try:
-            return _masked(await super().send(*args, **options))
+            return masked(await super().send(*args, **options))
         except httpx2.RequestError as error:
             failure = error
-        raise _quiet(failure)
+        raise quiet(failure)
 
 
 class _BearerAuth(httpx2.Auth):
@@ -132,19 +131,6 @@ class _BearerAuth(httpx2.Auth):
 
 def _can_be_repeated(request: httpx2.Request) -> bool:
     return isinstance(request.stream, httpx2.ByteStream)
-
-
-def _masked(response: httpx2.Response) -> httpx2.Response:
-    for one in (response, *response.history):
-        mask(one.request)
-        if one.next_request is not None:
-            mask(one.next_request)
-    return response
-
-
-def _quiet(failure: httpx2.RequestError) -> httpx2.RequestError:
-    mask(failure.request)
-    return without_frames(failure)
 
 
 CONNECTOR = HttpxConnector()

@@ -12,15 +12,8 @@ from jupyter_oauthconn.model import AccessToken
 
 from .connector import Access, answered, probe_address
 from .frames import without_frames
-from .reach import (
-    OWN_HEADERS,
-    MaskedText,
-    Reach,
-    TokenSource,
-    authorization_header,
-    credential_header,
-    is_plain_loopback,
-)
+from .headers import OWN_HEADERS, MaskedText, authorization_header, credential_header
+from .reach import Reach, TokenSource, is_plain_loopback
 
 _UNAUTHORIZED = 401
 _CHECK_SECONDS = 30
@@ -44,9 +37,18 @@ class SessionConnector:
 def session(source: TokenSource, reach: Reach) -> requests.Session:
     made = _Session()
     made.auth = _BearerAuth(source, reach)
-    for scheme in ("https://", "http://"):
-        made.mount(scheme, _QuietAdapter())
+    keep_quiet(made)
     return made
+
+
+def keep_quiet(session: requests.Session, **options: Any) -> None:
+    """From now on, the error of a connection that fails holds no bytes of its request.
+
+    Args:
+        options: of `requests.adapters.HTTPAdapter`.
+    """
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, _QuietAdapter(**options))
 
 
 class _Session(requests.Session):

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from jupyter_oauthconn.connectors.reach import RequestHeaders, credential_header
+from jupyter_oauthconn.connectors.headers import RequestHeaders, credential_header
 from jupyter_oauthconn.errors import (
     OAuthConnError,
     ReauthorizationRequiredError,

@@ -53,19 +53,26 @@ class Reply:
 Answer = Callable[[Seen], Reply]
 
 #: Ways in which a vendor fails: it is not there, hangs up when it has read a request, ends in the
-#: middle of its answer, refuses the token, or has trouble of its own.
-_HANGS_UP = ("away", "silent", "cut off")
-FAILURES = (*_HANGS_UP, "refuses", "broken")
+#: middle of its answer, answers with what is no HTTP, refuses the token, or has trouble of its own.
+_IN_PLACE_OF_AN_ANSWER = {
+    "away": b"",
+    "silent": b"",
+    "garbled": b"HTTP/1.1 no status\r\n\r\n\r\n",
+}
+CONNECTION_FAILURES = (*_IN_PLACE_OF_AN_ANSWER, "cut off")
+FAILURES = (*CONNECTION_FAILURES, "refuses", "broken")
 
 
 class Recorder:
-    """`answer` decides what is said; `refused` are the values of `Authorization` that get a 401."""
+    """`answer` decides what is said; `refused` are the values of `Authorization` that get
+    `refusal`."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.port = int(url.rpartition(":")[2])
         self.seen: list[Seen] = []
         self.refused: set[str] = set()
+        self.refusal = Reply({"error": {"code": 401, "message": "refused"}}, 401)
         self.answer: Answer = lambda seen: Reply("ok")
         self.ca = ""
         self.failure = ""
@@ -83,16 +90,18 @@ class Recorder:
         return [one.authorization for one in self.seen]
 
     def trusted_alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Takes away the variables by which `requests` would trust others in its place."""
-        for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-            monkeypatch.delenv(name, raising=False)
+        """The only one whom `requests` and aiohttp trust."""
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", self.ca)
+        # aiohttp makes its own when it is imported, and adlfs lets nobody give it another
+        trusting = ssl.create_default_context(cafile=self.ca)
+        monkeypatch.setattr("aiohttp.connector._SSL_CONTEXT_VERIFIED", trusting)
 
     def reply(self, seen: Seen) -> Reply:
         self.seen.append(seen)
         if self.failure == "broken":
             return Reply({"error": {"code": 500, "message": "broken"}}, 500)
         if seen.authorization in self.refused or self.failure == "refuses":
-            return Reply({"error": {"code": 401, "message": "refused"}}, 401)
+            return self.refusal
         return self.answer(seen)
 
 
@@ -140,9 +149,10 @@ def _handler(made: Recorder) -> type[BaseHTTPRequestHandler]:
                 dict(self.headers.items()),
             )
             reply = made.reply(seen)
-            # also one that was kept open
-            self.close_connection = self.close_connection or made.failure in _HANGS_UP
-            if made.failure in ("silent", "away"):
+            # closes a connection that was kept alive, too
+            self.close_connection = self.close_connection or made.failure in CONNECTION_FAILURES
+            if made.failure in _IN_PLACE_OF_AN_ANSWER:
+                self.wfile.write(_IN_PLACE_OF_AN_ANSWER[made.failure])
                 return
             content = reply.bytes
             self.send_response(reply.status)

@@ -4,12 +4,16 @@ pickle of it, with every library that a token is given to."""
 from __future__ import annotations
 
 import asyncio
+import errno
+import socket
 import ssl
+import threading
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import requests
 import test_vendor_azure as azure
 import test_vendor_clients as clients
 import test_vendor_databricks as databricks
@@ -17,7 +21,7 @@ import test_vendor_google as google
 import test_vendor_trino as trino
 from counted import MARKER, Connected, CountedTokens
 from leaks import shown, told
-from recorder import FAILURES, Recorder, Reply, recorder
+from recorder import CONNECTION_FAILURES, FAILURES, Recorder, Reply, recorder
 from test_exchange import ROLE, SECOND, assumed
 
 from jupyter_oauthconn.catalog import Exchange, ExchangeKind, Placement, TokenPlacement
@@ -123,7 +127,15 @@ def async_azure_sdk(vendor: Recorder) -> Opened:
 
 def gcsfs(vendor: Recorder) -> Opened:
     files = google.storage(vendor, CountedTokens())
-    return files, lambda: files.cat_file("sales/x.csv")
+
+    def read() -> None:
+        # it waits for half a minute between its attempts
+        at_once = SimpleNamespace(sleep=lambda _: asyncio.sleep(0))
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr("gcsfs.retry.asyncio", at_once)
+            files.cat_file("sales/x.csv")
+
+    return files, read
 
 
 def bigquery(vendor: Recorder) -> Opened:
@@ -222,7 +234,8 @@ def databricks_dbapi(vendor: Recorder) -> Opened:
 
 def databricks_engine(vendor: Recorder) -> Opened:
     engine = _of_databricks("engine", vendor)
-    engine.raw_connection().close()  # the next one is there already
+    # the pool now has a connection: it is the statement that fails, not the connect
+    engine.raw_connection().close()
     return engine, lambda: engine.connect().exec_driver_sql("select 1")
 
 
@@ -234,20 +247,10 @@ OVER_TLS = (
 every_failure = pytest.mark.parametrize("failure", FAILURES)
 
 
-@pytest.fixture(autouse=True)
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """gcsfs waits for half a minute between its attempts."""
-    retry = pytest.importorskip("gcsfs.retry", reason="`pip install gcsfs`")
-    monkeypatch.setattr(retry, "asyncio", SimpleNamespace(sleep=lambda _: asyncio.sleep(0)))
-
-
 @pytest.fixture
 def over_tls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
     with recorder(tls=True) as made:
         made.trusted_alone(monkeypatch)
-        monkeypatch.setenv("REQUESTS_CA_BUNDLE", made.ca)
-        trusting = ssl.create_default_context(cafile=made.ca)
-        monkeypatch.setattr("aiohttp.connector._SSL_CONTEXT_VERIFIED", trusting)
         yield made
 
 
@@ -257,9 +260,8 @@ def over_http() -> Iterator[Recorder]:
         yield made
 
 
-def fails(vendor: Recorder, failure: str, call: Callable[[], object]) -> str:
+def failing(call: Callable[[], object]) -> str:
     """What the error of the call tells."""
-    vendor.fail(failure)
     try:
         call()
     except Exception as error:  # noqa: BLE001 - whatever the library raises is looked at
@@ -270,26 +272,75 @@ def fails(vendor: Recorder, failure: str, call: Callable[[], object]) -> str:
 @every_failure
 @pytest.mark.parametrize("way", OVER_HTTP)
 def test_over_http(over_http: Recorder, way: Way, failure: str) -> None:
-    handle, call = way(over_http)
-    assert MARKER not in fails(over_http, failure, call)
-    assert MARKER not in shown(handle)
+    looked_at(over_http, way, failure)
 
 
 @every_failure
 @pytest.mark.parametrize("way", OVER_TLS)
 def test_over_tls(over_tls: Recorder, way: Way, failure: str) -> None:
-    handle, call = way(over_tls)
-    assert MARKER not in fails(over_tls, failure, call)
-    assert MARKER not in shown(handle)
+    looked_at(over_tls, way, failure)
 
 
-@pytest.mark.parametrize("failure", ["away", "silent", "cut off"])
+@pytest.mark.parametrize("failure", CONNECTION_FAILURES)
 def test_azure_s_synchronous_sdk(over_tls: Recorder, failure: str) -> None:
     """The error of an answer brings its request along, and pickles it, too: it is the SDK that
     puts the header together."""
-    handle, call = azure_sdk(over_tls)
-    assert MARKER not in fails(over_tls, failure, call)
+    looked_at(over_tls, azure_sdk, failure)
+
+
+def looked_at(vendor: Recorder, way: Way, failure: str) -> None:
+    handle, call = way(vendor)
+    vendor.seen.clear()
+    vendor.fail(failure)
+    assert MARKER not in failing(call)
     assert MARKER not in shown(handle)
+    if failure != "away":
+        assert all(MARKER in (one or "") for one in vendor.tokens)
+        assert vendor.tokens
+
+
+@pytest.fixture
+def breaking(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Lets each connection of this thread break while it is written to, from now on."""
+    thread = threading.current_thread()
+
+    def start() -> None:
+        for kind in (socket.socket, ssl.SSLSocket):
+            for name in ("send", "sendall"):
+                monkeypatch.setattr(kind, name, broken_for(thread, getattr(kind, name)))
+
+    return start
+
+
+def broken_for(thread: threading.Thread, send: Callable[..., Any]) -> Callable[..., Any]:
+    def broken(self: socket.socket, *data: Any) -> Any:
+        if threading.current_thread() is thread:
+            raise OSError(errno.EHOSTUNREACH, "No route to host")
+        return send(self, *data)
+
+    return broken
+
+
+@pytest.mark.parametrize("way", [httpx, session, webdav, slack])
+def test_while_it_is_written_to(
+    over_http: Recorder, way: Way, breaking: Callable[[], None]
+) -> None:
+    """The frames of the libraries hold the bytes."""
+    _, call = way(over_http)
+    breaking()
+    assert MARKER not in failing(call)
+
+
+WRITING_OVER_TLS = (gspread, salesforce, by_trino, databricks_dbapi, databricks_engine)
+
+
+@pytest.mark.parametrize("way", WRITING_OVER_TLS)
+def test_while_it_is_written_to_over_tls(
+    over_tls: Recorder, way: Way, breaking: Callable[[], None]
+) -> None:
+    _, call = way(over_tls)
+    breaking()
+    assert MARKER not in failing(call)
 
 
 @every_failure
@@ -299,8 +350,45 @@ def test_keys_of_a_cloud(
 ) -> None:
     with recorder() as sts:
         handle, call = way(over_http, sts)
-        text = fails(over_http, failure, call) + shown(handle)
+        over_http.fail(failure)
+        text = failing(call) + shown(handle)
     assert sts.seen
     assert over_http.seen or failure == "away"
     assert MARKER not in text
     assert SECOND not in text
+
+
+def test_what_the_caller_was_handling_is_the_caller_s(over_tls: Recorder) -> None:
+    """Its locals stay, for `%debug`."""
+    _, call = databricks_dbapi(over_tls)
+    over_tls.fail("silent")
+
+    def calculate() -> None:
+        important = 7
+        raise ValueError(important)
+
+    def handle() -> None:
+        try:
+            calculate()
+        except ValueError:
+            call()
+
+    text = failing(handle)
+    assert "important = 7" in text
+    assert MARKER not in text
+
+
+def test_an_error_of_ours_shows_what_the_caller_was_handling(over_http: Recorder) -> None:
+    _, call = session(over_http)
+    over_http.fail("away")
+
+    def handle() -> None:
+        try:
+            raise ValueError
+        except ValueError:
+            call()
+
+    with pytest.raises(requests.ConnectionError) as caught:
+        handle()
+    assert isinstance(caught.value.__context__, ValueError)
+    assert not caught.value.__suppress_context__

@@ -13,7 +13,7 @@ import pytest
 
 from jupyter_oauthconn.catalog import Handle, Placement, TokenPlacement
 from jupyter_oauthconn.connectors import Access, Reach, connector
-from jupyter_oauthconn.connectors.reach import authorization_header
+from jupyter_oauthconn.connectors.headers import authorization_header
 from jupyter_oauthconn.model import AccessToken
 from jupyter_oauthconn.testing import ScriptedTokens, TokenStore, check_connector
 

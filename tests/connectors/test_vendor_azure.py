@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pickle
-import ssl
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -37,9 +37,6 @@ def as_storage(seen: Seen) -> Reply:
 def vendor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
     with recorder(tls=True) as made:
         made.trusted_alone(monkeypatch)
-        # aiohttp makes its own when it is imported, and adlfs lets nobody give it another
-        trusting = ssl.create_default_context(cafile=made.ca)
-        monkeypatch.setattr("aiohttp.connector._SSL_CONTEXT_VERIFIED", trusting)
         made.answer = as_storage
         yield made
 
@@ -82,10 +79,21 @@ def test_adlfs_that_goes_on_refusing_gets_one_forced_refresh(vendor: Recorder) -
     source = CountedTokens()
     files = files_of(vendor, source)
     vendor.fail("refuses")
-    with pytest.raises(Exception, match="refused"):
-        files.ls("sales")
-    assert vendor.tokens == [bearer(1), bearer(2)]
+    # as Azure says it; the SDK takes that for an invitation to try once more
+    challenge = "Bearer authorization_uri=https://login.example/t resource_id=https://s.example"
+    vendor.refusal = replace(vendor.refusal, headers={"WWW-Authenticate": challenge})
+    for _ in range(2):
+        with pytest.raises(Exception, match="refused"):
+            files.ls("sales")
+    assert vendor.tokens == [bearer(1), bearer(2), bearer(2), bearer(2), bearer(2)]
     assert source.forced == 1
+    # accepted for once, it may be renewed again
+    vendor.fail("")
+    files.ls("sales")
+    vendor.refused = {bearer(2)}
+    files.invalidate_cache()
+    assert files.ls("sales", detail=False) == ["sales/x.csv"]
+    assert source.forced == 2
 
 
 def test_adlfs_writes(vendor: Recorder) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import pickle
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -225,13 +228,19 @@ def test_gcsfs_after_a_401(vendor: Recorder) -> None:
     assert source.forced == 1
 
 
-def test_gcsfs_that_goes_on_refusing_gets_one_forced_refresh(vendor: Recorder) -> None:
+def test_gcsfs_that_goes_on_refusing_gets_one_forced_refresh(
+    vendor: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     source = CountedTokens()
     files = storage(vendor, source)
     vendor.fail("refuses")
+    # as Google says it; gcsfs takes that for an invitation to try some more
+    said = {"error": {"code": 401, "message": "Invalid Credentials"}}
+    vendor.refusal = replace(vendor.refusal, body=said)
+    monkeypatch.setattr("gcsfs.retry.asyncio", SimpleNamespace(sleep=lambda _: asyncio.sleep(0)))
     with pytest.raises(Exception, match="401"):
         files.cat_file("sales/x.csv")
-    assert vendor.tokens == [bearer(1), bearer(2)]
+    assert vendor.tokens == [bearer(1), *[bearer(2)] * (len(vendor.tokens) - 1)]
     assert source.forced == 1
 
 
@@ -286,16 +295,18 @@ def test_gcsfs_does_not_let_the_environment_say_where_the_token_goes(
 class _Detour(HTTPAdapter):
     """Sends what is meant for Google to the recorder, which gspread cannot be told."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, adapter: Any) -> None:
         super().__init__()
         self._at = urlsplit(url)
+        self._adapter = adapter
         self.meant_for: list[str] = []
 
     def send(self, request: Any, *args: Any, **options: Any) -> requests.Response:
         parts = urlsplit(request.url)
         self.meant_for.append(parts.netloc)
         request.url = parts._replace(scheme=self._at.scheme, netloc=self._at.netloc).geturl()
-        return super().send(request, *args, **options)
+        answer: requests.Response = self._adapter.send(request, *args, **options)
+        return answer
 
 
 def sheets(vendor: Recorder, source: CountedTokens) -> tuple[Any, Any, _Detour]:
@@ -306,8 +317,9 @@ def sheets(vendor: Recorder, source: CountedTokens) -> tuple[Any, Any, _Detour]:
         "client", options={"library": "gspread"}, probe="k"
     )
     client = connector("client").open(access)
-    detour = _Detour(vendor.url)
-    client.http_client.session.mount("https://", detour)
+    session = client.http_client.session
+    detour = _Detour(vendor.url, session.get_adapter("https://"))
+    session.mount("https://", detour)
     return client, access, detour
 
 

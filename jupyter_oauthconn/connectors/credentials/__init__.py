@@ -3,6 +3,6 @@
 One module for each vendor, imported when it is asked for (2026-11).
 """
 
-from .credential import CONNECTOR, FreshToken
+from .credential import CONNECTOR, FreshToken, is_bound
 
-__all__ = ["CONNECTOR", "FreshToken"]
+__all__ = ["CONNECTOR", "FreshToken", "is_bound"]

@@ -9,7 +9,8 @@ from typing import Any
 
 from jupyter_oauthconn.connectors.connector import Access, library
 from jupyter_oauthconn.connectors.exchange import cloud_key, token_source
-from jupyter_oauthconn.connectors.reach import MaskedText, TokenSource
+from jupyter_oauthconn.connectors.headers import MaskedText
+from jupyter_oauthconn.connectors.reach import TokenSource
 from jupyter_oauthconn.errors import InvalidParameterError
 
 _KEYS = "STS gave temporary credentials."
@@ -111,17 +112,18 @@ def _azure(access: Access) -> Any:
     library("azure.core.credentials", access, requires="azure-core")
     from .for_azure import TokenCredential
 
-    return TokenCredential(token_source(access), bound=_bound(access))
+    return TokenCredential(token_source(access), bound=is_bound(access))
 
 
 def _azure_async(access: Access) -> Any:
     library("azure.core.credentials", access, requires="azure-core")
     from .for_azure import AsyncTokenCredential
 
-    return AsyncTokenCredential(token_source(access), bound=_bound(access))
+    return AsyncTokenCredential(token_source(access), bound=is_bound(access))
 
 
-def _bound(access: Access) -> bool:
+def is_bound(access: Access) -> bool:
+    """Whether the provider binds each token to one resource."""
     return access.handle.options.get("resource_bound") == "yes"
 
 

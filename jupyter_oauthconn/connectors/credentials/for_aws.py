@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import weakref
-from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeVar
 
 from botocore.credentials import (
     CredentialProvider,
@@ -14,14 +12,17 @@ from botocore.credentials import (
 from botocore.session import Session
 
 from jupyter_oauthconn.connectors.exchange import CloudKey, SecondHop
-from jupyter_oauthconn.connectors.frames import clear_frames
-from jupyter_oauthconn.connectors.reach import MASK, MaskedText
+from jupyter_oauthconn.connectors.frames import Failure, without_frames
+from jupyter_oauthconn.connectors.headers import MASK, MaskedText
 
 METHOD = "assume-role-with-web-identity"
 
-_SIGNED_BY = ("Authorization", "X-Amz-Security-Token")
 #: botocore renews 15 minutes before the end.
 AHEAD_SECONDS = 900.0
+
+T = TypeVar("T")
+
+_SIGNING_HEADERS = ("Authorization", "X-Amz-Security-Token")
 
 
 class _Provider(CredentialProvider):
@@ -44,36 +45,41 @@ def session(keys: SecondHop[CloudKey], *, region: str | None = None) -> Session:
     Args:
         region: AWS region; None: as botocore is configured.
     """
-    made = Session()
-    made.register_component("credential_provider", CredentialResolver([_Provider(keys)]))
-    keep_quiet(made)
+    return prepared(Session(), CredentialResolver([_Provider(keys)]), _MaskedFailures, region)
+
+
+def prepared(session: T, resolver: Any, before: type, region: str | None) -> T:
+    """The session with that way to credentials, and a class before those of its clients."""
+    made: Any = session
+    made.register_component("credential_provider", resolver)
+    made.register("creating-client-class", lambda base_classes, **_: base_classes.insert(0, before))
     if region is not None:
         made.set_config_variable("region", region)
-    return made
+    return session
 
 
-def keep_quiet(session: Any) -> None:
-    """Errors of a failing connection bring the request along, and are pickled with it; so do the
-    frames of botocore's calls."""
-    # the request is not given to whoever hears of its failure; each thread and each task sends one
-    # at a time
-    sent: ContextVar[weakref.ref[Any] | None] = ContextVar("sent", default=None)
+class _MaskedFailures:
+    """Before botocore's class of a client: a call that fails shows no key."""
 
-    def note(request: Any, **_: Any) -> None:
-        sent.set(weakref.ref(request))
+    def _make_api_call(self, operation_name: str, api_params: Any) -> Any:
+        try:
+            return super()._make_api_call(operation_name, api_params)  # type: ignore[misc] # botocore's
+        except BaseException as error:  # noqa: BLE001 - an interrupt has botocore's frames, too
+            failure = error
+        raise masked(failure)
 
-    def forget(exception: BaseException | None, **_: Any) -> None:
-        known = sent.get()
-        if exception is None or known is None:
-            return
-        headers = getattr(known(), "headers", {})
-        for name in _SIGNED_BY:
-            if name in headers:
-                headers[name] = MASK  # another attempt makes its own request
-        clear_frames(exception)
 
-    session.register("before-send", note)
-    session.register("response-received", forget)
+def masked(failure: Failure) -> Failure:
+    """botocore's error brings along its request or the error of an HTTP library that does, and is
+    pickled with it."""
+    headers = getattr(getattr(failure, "request", None), "headers", {})
+    for name in _SIGNING_HEADERS:
+        if name in headers:
+            headers[name] = MASK
+    known = getattr(failure, "kwargs", {})
+    if isinstance(known.get("error"), BaseException):
+        known["error"] = str(known["error"])
+    return without_frames(failure)
 
 
 def as_botocore(key: CloudKey) -> dict[str, Any]:

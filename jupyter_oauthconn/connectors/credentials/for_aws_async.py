@@ -10,7 +10,7 @@ from botocore.credentials import CredentialProvider
 
 from jupyter_oauthconn.connectors.exchange import CloudKey, SecondHop
 
-from .for_aws import AHEAD_SECONDS, METHOD, as_botocore, keep_quiet
+from .for_aws import AHEAD_SECONDS, METHOD, as_botocore, masked, prepared
 
 
 class _Provider(CredentialProvider):
@@ -28,11 +28,17 @@ class _Provider(CredentialProvider):
         return as_botocore(await self._keys.acurrent(AHEAD_SECONDS))
 
 
+class _MaskedFailures:
+    """As in `for_aws`."""
+
+    async def _make_api_call(self, operation_name: str, api_params: Any) -> Any:
+        try:
+            return await super()._make_api_call(operation_name, api_params)  # type: ignore[misc] # aiobotocore's
+        except BaseException as error:  # noqa: BLE001 - an interrupt has botocore's frames, too
+            failure = error
+        raise masked(failure)
+
+
 def session(keys: SecondHop[CloudKey], *, region: str | None = None) -> AioSession:
     """As `for_aws.session`, for asynchronous clients."""
-    made = AioSession()
-    made.register_component("credential_provider", AioCredentialResolver([_Provider(keys)]))
-    keep_quiet(made)
-    if region is not None:
-        made.set_config_variable("region", region)
-    return made
+    return prepared(AioSession(), AioCredentialResolver([_Provider(keys)]), _MaskedFailures, region)

@@ -8,7 +8,8 @@ from typing import Any
 from azure.core.credentials import AccessToken as AzureToken
 from azure.core.credentials import AccessTokenInfo
 
-from jupyter_oauthconn.connectors.reach import MaskedText, TokenSource
+from jupyter_oauthconn.connectors.headers import MASK, MaskedText
+from jupyter_oauthconn.connectors.reach import TokenSource
 from jupyter_oauthconn.model import AccessToken
 
 _AHEAD_SECONDS = 300.0
@@ -120,7 +121,7 @@ class _MaskedInfo(AccessTokenInfo):
     """Azure's own prints its token."""
 
     def __repr__(self) -> str:
-        return f"AccessTokenInfo(token='********', expires_on={self.expires_on})"
+        return f"AccessTokenInfo(token='{MASK}', expires_on={self.expires_on})"
 
 
 def _azure_token_info(token: AccessToken) -> AccessTokenInfo:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from jupyter_oauthconn.connectors.reach import Reach, TokenSource, authorization_header, require
+from jupyter_oauthconn.connectors.headers import authorization_header
+from jupyter_oauthconn.connectors.reach import Reach, TokenSource, require
 
 
 class HeaderFactories:

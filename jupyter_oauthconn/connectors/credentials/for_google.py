@@ -10,13 +10,8 @@ from typing import Any, NoReturn
 from google.auth.credentials import TokenState
 from google.oauth2.credentials import Credentials
 
-from jupyter_oauthconn.connectors.reach import (
-    MaskedText,
-    Reach,
-    TokenSource,
-    authorization_header,
-    require,
-)
+from jupyter_oauthconn.connectors.headers import MaskedText, authorization_header
+from jupyter_oauthconn.connectors.reach import Reach, TokenSource, require
 from jupyter_oauthconn.model import AccessToken
 
 #: google-auth takes a token for stale 225 s before its end, gcsfs 300 s before.

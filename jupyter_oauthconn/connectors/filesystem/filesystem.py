@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from jupyter_oauthconn.connectors.connector import Access, base_address, library
 from jupyter_oauthconn.connectors.credentials import CONNECTOR as CREDENTIAL
+from jupyter_oauthconn.connectors.credentials import is_bound
 from jupyter_oauthconn.connectors.exchange import token_source
 from jupyter_oauthconn.connectors.reach import ForResource, Reach, require
 from jupyter_oauthconn.errors import InvalidParameterError
@@ -104,10 +105,11 @@ def _adlfs(access: Access, address: str, options: dict[str, Any]) -> Any:
         )
     require(access.source.name, access.reach, f"https://{host}")
     options = {**options, "account_name": account or host.partition(".")[0]}
+    options.pop("account_host", None)
     source = token_source(access)
-    if access.handle.options.get("resource_bound") == "yes":
+    if is_bound(access):
         source = ForResource(source, SCOPE)
-    return filesystem(source, access.reach, **options)
+    return filesystem(source, access.reach, host, **options)
 
 
 def _s3fs(access: Access, address: str, options: dict[str, Any]) -> Any:

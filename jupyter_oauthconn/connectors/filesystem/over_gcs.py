@@ -1,4 +1,4 @@
-"""gcsfs. It does nothing about a refused token, so its session does."""
+"""gcsfs. It asks for no newer token when one is refused, so its session does."""
 
 from __future__ import annotations
 
@@ -10,13 +10,20 @@ import gcsfs.core
 from jupyter_oauthconn.connectors.credentials.for_google import OAuthConnCredentials
 from jupyter_oauthconn.connectors.reach import Reach, TokenSource
 
-from .over_http import BearerSession
+from .bearer_session import BearerSession
 
 GOOGLE = "https://storage.googleapis.com"
 
 
-def filesystem(source: TokenSource, reach: Reach, endpoint: str, **options: Any) -> Any:
-    """A `GCSFileSystem` at that address."""
+def filesystem(
+    source: TokenSource, reach: Reach, endpoint: str, **options: Any
+) -> gcsfs.core.GCSFileSystem:
+    """The buckets at an address.
+
+    Args:
+        endpoint: Google's or another server's; `reach` covers it.
+        options: those of gcsfs.
+    """
     make = _AtGoogle if endpoint == GOOGLE else _AtAnEndpoint
     return make(
         source=source,
@@ -28,26 +35,27 @@ def filesystem(source: TokenSource, reach: Reach, endpoint: str, **options: Any)
     )
 
 
-class _Fresh:
-    """Its requests by HTTP carry a fresh token; those by gRPC, to zonal buckets, take the
-    credential."""
+class _WithBearerSession:
+    """Before a class of gcsfs: its session swaps the token in the header that the credential has
+    set. Calls by gRPC, to zonal buckets, have the credential alone."""
 
     def __init__(self, *args: Any, source: TokenSource, reach: Reach, **options: Any) -> None:
         self._source, self._reach = source, reach
-        # gcsfs's, which stands behind this one
-        super().__init__(*args, token=OAuthConnCredentials(source, reach), **options)  # type: ignore[call-arg]
+        credential = OAuthConnCredentials(source, reach)
+        super().__init__(*args, token=credential, **options)  # type: ignore[call-arg] # gcsfs's
 
     async def _set_session(self) -> Any:
         session = await super()._set_session()  # type: ignore[misc] # gcsfs's
+        # gcsfs sets it before each request
         if not isinstance(session, BearerSession):
-            self._session = BearerSession(self._source, self._reach, session, replaces=True)
+            self._session = BearerSession(self._source, self._reach, session, swaps=True)
         return self._session
 
 
-class _AtGoogle(_Fresh, gcsfs.GCSFileSystem):
+class _AtGoogle(_WithBearerSession, gcsfs.GCSFileSystem):
     pass
 
 
-class _AtAnEndpoint(_Fresh, gcsfs.core.GCSFileSystem):
-    """The package's own class asks by gRPC for each bucket's kind; another server than Google's
-    does not know that, and a minute passes."""
+class _AtAnEndpoint(_WithBearerSession, gcsfs.core.GCSFileSystem):
+    """The package's own class asks by gRPC for each bucket's kind. Another server than Google's
+    does not know that, and each call would wait for a minute until it gives up."""

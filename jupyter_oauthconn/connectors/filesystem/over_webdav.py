@@ -11,8 +11,7 @@ from webdav4.client import Client
 from webdav4.fsspec import WebdavFileSystem
 from webdav4.http import Client as HttpClient
 
-from jupyter_oauthconn.connectors.frames import without_frames
-from jupyter_oauthconn.connectors.header_flow import mask, with_token, without_own
+from jupyter_oauthconn.connectors.header_flow import masked, quiet, with_token, without_own
 from jupyter_oauthconn.connectors.reach import NO_PROXY, Reach, TokenSource
 
 _TIMEOUT_SECONDS = 30.0
@@ -49,8 +48,8 @@ class _BearerAuth(httpx.Auth):
 
 
 class _QuietClient(HttpClient):
-    """Raises without the frames below, which hold the request's bytes, and masks the header once
-    it is sent: httpx's errors bring their request along, and are pickled with it."""
+    """Masks the header once it is sent. On a redirect to another origin httpx drops
+    `Authorization` alone."""
 
     def _redirect_headers(self, request: httpx.Request, url: httpx.URL, method: str) -> Any:
         headers = super()._redirect_headers(request, url, method)
@@ -60,12 +59,7 @@ class _QuietClient(HttpClient):
 
     def send(self, *args: Any, **options: Any) -> Any:
         try:
-            response = super().send(*args, **options)
-        except httpx.TransportError as error:
+            return masked(super().send(*args, **options))
+        except httpx.RequestError as error:
             failure = error
-        else:
-            for one in (response, *response.history):
-                mask(one.request)
-            return response
-        mask(failure.request)
-        raise without_frames(failure)
+        raise quiet(failure)

@@ -18,9 +18,9 @@ from jupyter_oauthconn.model import AccessToken
 from .destination import hosts_in, leads_elsewhere, require_reach, with_tls
 from .engine import AS_PASSWORD, ENDS_AT, lent_if, oauth_arguments
 from .engine import CONNECTOR as ENGINES
+from .frameless import Frameless
 from .opening import connect_fresh, is_refusal
-from .placements import Living, placed, placement_of
-from .quiet import Quiet
+from .placements import WITH_EACH_STATEMENT, Living, placed, placement_of
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -30,7 +30,8 @@ _TEXT_LIMIT = 80
 
 class DbapiConnector:
     """Kind `dbapi`: the driver's own connection. Where a session ends with its token
-    (`session_bound`), one that opens a new connection for the next cursor."""
+    (`session_bound`), one that opens a new connection for the next cursor; where the driver sends
+    the token with each statement, one whose errors do not show it."""
 
     def open(
         self,
@@ -59,8 +60,9 @@ class DbapiConnector:
         else:
             opened = _of_url(access, url=url, token=token, encrypted=encrypted, **options)
         made = LiveConnection(access.source.name, opened) if bound else opened()[0]
-        with_each_statement = where is not None and where.placement is Placement.HEADER_FACTORY
-        return Quiet(access.source.name, made) if with_each_statement else made
+        if where is not None and where.placement in WITH_EACH_STATEMENT:
+            return Frameless(access.source.name, made)
+        return made
 
     def check(self, handle: Any, access: Access) -> str:
         """Runs the entry's probe, else `select 1`."""

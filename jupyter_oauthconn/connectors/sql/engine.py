@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_oauthconn.catalog import Placement, TokenPlacement
 from jupyter_oauthconn.connectors.connector import Access, library
 from jupyter_oauthconn.connectors.exchange import token_source
-from jupyter_oauthconn.connectors.frames import clear_frames
+from jupyter_oauthconn.connectors.frames import empty_frames
 from jupyter_oauthconn.errors import ConfigurationError, InvalidParameterError
 from jupyter_oauthconn.model import AccessToken
 
@@ -25,7 +25,7 @@ from .destination import (
     with_tls,
 )
 from .opening import connect_fresh, is_refusal
-from .placements import Arguments, Living, placed, placement_of
+from .placements import WITH_EACH_STATEMENT, Arguments, Living, placed, placement_of
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -90,7 +90,8 @@ class EngineConnector:
             make = library("sqlalchemy.ext.asyncio", access).create_async_engine
         made = make(address, connect_args=arguments, **options)
         engine = made.sync_engine if asynchronous else made
-        sqlalchemy.event.listen(engine, "handle_error", _clear)
+        if where is None or where.placement in WITH_EACH_STATEMENT:
+            sqlalchemy.event.listen(engine, "handle_error", _empty_frames)
         if where is not None:
             bound = access.handle.session_bound if session_bound is None else session_bound
             fresh = FreshConnections(access, where, arguments, encrypted=encrypted,
@@ -303,9 +304,8 @@ def _connect(dialect: sa.Dialect, arguments: Arguments) -> Any:
     return dialect.connect(*arguments[0], **arguments[1])
 
 
-def _clear(failed: sa.ExceptionContext) -> None:
-    """Some drivers send the token with each statement: their frames hold it."""
-    clear_frames(failed.original_exception)
+def _empty_frames(failed: sa.ExceptionContext) -> None:
+    empty_frames(failed.original_exception)
 
 
 def _replace_expired(_connection: Any, record: Any, _proxy: Any) -> None:

@@ -14,7 +14,8 @@ from typing import Any
 
 from jupyter_oauthconn.catalog import Handle, Placement, TokenPlacement, unfit_placement
 from jupyter_oauthconn.connectors.credentials.for_databricks import HeaderFactories
-from jupyter_oauthconn.connectors.reach import MaskedText, Reach, TokenSource, authorization_header
+from jupyter_oauthconn.connectors.headers import MaskedText, authorization_header
+from jupyter_oauthconn.connectors.reach import Reach, TokenSource
 from jupyter_oauthconn.errors import InvalidParameterError
 from jupyter_oauthconn.model import AccessToken
 
@@ -31,6 +32,9 @@ USUAL_NAMES = {
     Placement.ODBC_TOKEN: "attrs_before",
     Placement.ADBC_HEADER: "adbc.flight.sql.rpc.call_header.authorization",
 }
+
+#: The driver asks for the header at each request: its frames hold it later than the connect, too.
+WITH_EACH_STATEMENT = frozenset({Placement.HEADER_FACTORY, Placement.REQUESTS_AUTH})
 
 Arguments = tuple[list[Any], dict[str, Any]]
 

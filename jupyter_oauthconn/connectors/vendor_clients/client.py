@@ -66,7 +66,11 @@ def _check_salesforce(handle: Any, access: Access) -> str:
 
 def _sheets(access: Access, **options: Any) -> Any:
     gspread = imported("gspread", access, requires="gspread")
-    return gspread.authorize(CREDENTIAL.open(access, library="google"), **options)
+    from jupyter_oauthconn.connectors.with_requests import keep_quiet
+
+    made = gspread.authorize(CREDENTIAL.open(access, library="google"), **options)
+    keep_quiet(made.http_client.session)
+    return made
 
 
 def _check_sheets(handle: Any, access: Access) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from github.Auth import Auth
 
-from jupyter_oauthconn.connectors.reach import MaskedText, TokenSource, authorization_header
+from jupyter_oauthconn.connectors.headers import MaskedText, authorization_header
+from jupyter_oauthconn.connectors.reach import TokenSource
 
 
 class FreshAuth(Auth):

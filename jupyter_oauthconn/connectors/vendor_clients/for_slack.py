@@ -9,7 +9,8 @@ from urllib.request import Request
 from slack_sdk import WebClient
 
 from jupyter_oauthconn.connectors.frames import without_frames
-from jupyter_oauthconn.connectors.reach import Reach, TokenSource, authorization_header, require
+from jupyter_oauthconn.connectors.headers import authorization_header
+from jupyter_oauthconn.connectors.reach import Reach, TokenSource, require
 from jupyter_oauthconn.model import AccessToken
 
 #: Slack refuses a token with status 200.

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 from adbc_driver_manager import AdbcConnection, AdbcStatement, dbapi
 
-from jupyter_oauthconn.connectors.reach import Reach, TokenSource, authorization_header
+from jupyter_oauthconn.connectors.headers import authorization_header
+from jupyter_oauthconn.connectors.reach import Reach, TokenSource
 from jupyter_oauthconn.connectors.sql.opening import is_refusal
 from jupyter_oauthconn.errors import NotAllowedError
 from jupyter_oauthconn.model import AccessToken
