@@ -321,11 +321,12 @@ def broken_for(thread: threading.Thread, send: Callable[..., Any]) -> Callable[.
     return broken
 
 
-@pytest.mark.parametrize("way", [httpx, session, webdav, slack])
+@pytest.mark.parametrize("way", [session, slack])
 def test_while_it_is_written_to(
     over_http: Recorder, way: Way, breaking: Callable[[], None]
 ) -> None:
-    """The frames of the libraries hold the bytes."""
+    """The frames of the libraries hold the bytes. httpx goes on to read, and aiohttp does not write
+    in a frame."""
     _, call = way(over_http)
     breaking()
     assert MARKER not in failing(call)
