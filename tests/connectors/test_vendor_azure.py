@@ -107,6 +107,17 @@ def test_adlfs_writes(vendor: Recorder) -> None:
     assert source.forced == 1
 
 
+def test_adlfs_writes_to_an_open_file(vendor: Recorder) -> None:
+    source = CountedTokens()
+    files = files_of(vendor, source)
+    vendor.answer = lambda seen: Reply("", 201)
+    vendor.refused = {bearer(1)}
+    with files.open("sales/y.csv", "wb") as file:
+        file.write(b"a,b")
+    assert b"a,b" in [one.body for one in vendor.seen if one.authorization == bearer(2)]
+    assert source.forced == 1
+
+
 def test_adlfs_takes_no_other_credential_from_the_environment(
     vendor: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -199,10 +199,13 @@ def as_storage(seen: Seen) -> Reply:
     return Reply({"kind": "storage#objects", "items": [item]})
 
 
-def storage(vendor: Recorder, source: CountedTokens) -> Any:
+def storage(
+    vendor: Recorder, source: CountedTokens, hosts: tuple[str, ...] | None = ("127.0.0.1",)
+) -> Any:
     pytest.importorskip("gcsfs", reason="`pip install gcsfs`")
     vendor.answer = as_storage
-    access = Connected(source).access("filesystem", options={"library": "gcsfs", "project": "p"})
+    options = {"library": "gcsfs", "project": "p"}
+    access = Connected(source, hosts).access("filesystem", options=options)
     return connector("filesystem").open(access, endpoint_url=vendor.url, use_listings_cache=False)
 
 
@@ -244,12 +247,14 @@ def test_gcsfs_that_goes_on_refusing_gets_one_forced_refresh(
     assert source.forced == 1
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+@pytest.mark.parametrize("hosts", [("127.0.0.1", "localhost"), ("127.0.0.1",), None])
 def test_gcsfs_writes_where_the_server_says_without_a_token_for_others(
-    vendor: Recorder, other: Recorder
+    vendor: Recorder, other: Recorder, hosts: tuple[str, ...] | None, host: str
 ) -> None:
     """A large file goes to an address that the server names when it has agreed."""
-    files = storage(vendor, CountedTokens())
-    elsewhere = other.url.replace("127.0.0.1", "localhost")
+    files = storage(vendor, CountedTokens(), hosts)
+    elsewhere = other.url.replace("127.0.0.1", host)
     vendor.answer = lambda seen: Reply({}, headers={"Location": f"{elsewhere}/upload?id=1"})
     # how gcsfs takes this answer is its own affair
     with suppress(Exception), files.open("sales/y.csv", "wb", block_size=2**18) as file:

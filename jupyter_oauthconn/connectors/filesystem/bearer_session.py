@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohttp
 from multidict import CIMultiDict
+from yarl import URL
 
 from jupyter_oauthconn.connectors.frames import without_frames
 from jupyter_oauthconn.connectors.headers import (
@@ -21,6 +22,8 @@ from jupyter_oauthconn.connectors.headers import (
 from jupyter_oauthconn.connectors.reach import Reach, TokenSource
 
 _UNAUTHORIZED = 401
+#: A body that is no stream.
+_SENT_AS_IT_IS = str | bytes | bytearray | memoryview
 
 
 class BearerSession:
@@ -32,6 +35,8 @@ class BearerSession:
     Args:
         swaps: adds no header; only replaces the token in a request that has one. The library above
             follows redirects itself, and takes the header away where they lead elsewhere.
+        origin: where alone the token goes; None: wherever `reach` covers. Servers name addresses
+            for the parts of an upload, to which the library above would take it.
     """
 
     def __init__(
@@ -42,12 +47,14 @@ class BearerSession:
         middlewares: Sequence[Any] = (),
         *,
         swaps: bool = False,
+        origin: str | None = None,
     ) -> None:
         self._source = source
         self._reach = reach
         self._session = session
         self._middlewares = middlewares
         self._swaps = swaps
+        self._origin = None if origin is None else URL(origin).origin()
         #: Of the token that replaced a refused one, until a server accepts it.
         self._unproven: int | None = None
 
@@ -74,8 +81,7 @@ class BearerSession:
         return f"<HTTP session of {self._source.name!r}>"
 
     async def ask(self, method: str, url: Any, options: dict[str, Any]) -> aiohttp.ClientResponse:
-        has_none = self._swaps and "Authorization" not in CIMultiDict(options.get("headers") or {})
-        if has_none or not self._reach.covers(str(url)):
+        if not self._is_covered(url, options):
             return await self._send(method, url, options, None)
         token = await self._source.atoken()
         response = await self._send(method, url, options, credential_header(token))
@@ -86,7 +92,7 @@ class BearerSession:
             self._unproven = None
         body = options.get("data")
         # a stream cannot be sent twice
-        once_more = refused and (body is None or isinstance(body, str | bytes))
+        once_more = refused and (body is None or isinstance(body, _SENT_AS_IT_IS))
         if not once_more or token.generation == self._unproven:
             return response
         try:
@@ -97,9 +103,18 @@ class BearerSession:
         if newer.generation == token.generation:
             return response
         response.release()
+        self._unproven = newer.generation
         response = await self._send(method, url, options, credential_header(newer))
-        self._unproven = newer.generation if response.status == _UNAUTHORIZED else None
+        if response.status != _UNAUTHORIZED:
+            self._unproven = None
         return response
+
+    def _is_covered(self, url: Any, options: dict[str, Any]) -> bool:
+        if self._swaps and "Authorization" not in CIMultiDict(options.get("headers") or {}):
+            return False
+        if self._origin is not None and URL(url).origin() != self._origin:
+            return False
+        return self._reach.covers(str(url))
 
     async def _send(
         self, method: str, url: Any, options: dict[str, Any], header: tuple[str, str] | None

@@ -85,7 +85,8 @@ def _gcsfs(access: Access, address: str, options: dict[str, Any]) -> Any:
 
     endpoint = options.pop("endpoint_url", None) or GOOGLE
     require(access.source.name, access.reach, endpoint)
-    return filesystem(token_source(access), access.reach, endpoint, **options)
+    reach = _narrowed(access.reach, endpoint)
+    return filesystem(token_source(access), reach, endpoint, **options)
 
 
 def _adlfs(access: Access, address: str, options: dict[str, Any]) -> Any:
@@ -109,7 +110,7 @@ def _adlfs(access: Access, address: str, options: dict[str, Any]) -> Any:
     source = token_source(access)
     if is_bound(access):
         source = ForResource(source, SCOPE)
-    return filesystem(source, access.reach, host, **options)
+    return filesystem(source, _narrowed(access.reach, f"https://{host}"), host, **options)
 
 
 def _s3fs(access: Access, address: str, options: dict[str, Any]) -> Any:

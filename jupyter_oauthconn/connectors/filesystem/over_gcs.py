@@ -39,16 +39,20 @@ class _WithBearerSession:
     """Before a class of gcsfs: its session swaps the token in the header that the credential has
     set. Calls by gRPC, to zonal buckets, have the credential alone."""
 
-    def __init__(self, *args: Any, source: TokenSource, reach: Reach, **options: Any) -> None:
-        self._source, self._reach = source, reach
-        credential = OAuthConnCredentials(source, reach)
-        super().__init__(*args, token=credential, **options)  # type: ignore[call-arg] # gcsfs's
+    def __init__(
+        self, *args: Any, source: TokenSource, reach: Reach, endpoint_url: str, **options: Any
+    ) -> None:
+        self._source, self._reach, self._origin = source, reach, endpoint_url
+        options |= {"token": OAuthConnCredentials(source, reach), "endpoint_url": endpoint_url}
+        super().__init__(*args, **options)
 
     async def _set_session(self) -> Any:
         session = await super()._set_session()  # type: ignore[misc] # gcsfs's
         # gcsfs sets it before each request
         if not isinstance(session, BearerSession):
-            self._session = BearerSession(self._source, self._reach, session, swaps=True)
+            self._session = BearerSession(
+                self._source, self._reach, session, swaps=True, origin=self._origin
+            )
         return self._session
 
 

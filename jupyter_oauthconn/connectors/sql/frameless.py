@@ -24,8 +24,9 @@ class Frameless:
         if name.startswith("_"):
             raise AttributeError(name)
         found = getattr(self._driver_s, name)
-        if not callable(found) or isinstance(found, type):
-            return self._wrapped(found)
+        wrapped = self._wrapped(found)
+        if wrapped is not found or not callable(found) or isinstance(found, type):
+            return wrapped
 
         def call(*args: Any, **options: Any) -> Any:
             return self._called(found, *args, **options)
@@ -52,6 +53,9 @@ class Frameless:
             super().__setattr__(name, value)
         else:
             setattr(self._driver_s, name, value)
+
+    def __dir__(self) -> list[str]:
+        return dir(self._driver_s)
 
     def __enter__(self) -> Any:
         return self._called(self._driver_s.__enter__)

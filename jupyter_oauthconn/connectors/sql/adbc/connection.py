@@ -117,7 +117,7 @@ class RenewedConnection(dbapi.Connection):
                 f"{method} takes the token of {self._source.name!r} wherever the server says that "
                 "the answer is: the driver does not let that be looked at.",
                 hint="Ask by SQL instead, for example information_schema; or, if you trust the "
-                'server: conn.handle("adbc", metadata=True).',
+                'server: conn.handle("adbc", metadata=True), as pandas\' to_sql needs it.',
             )
 
     def other_than(self, refused: AccessToken | None) -> AccessToken | None:
