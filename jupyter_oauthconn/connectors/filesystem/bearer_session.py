@@ -35,8 +35,8 @@ class BearerSession:
     Args:
         swaps: adds no header; only replaces the token in a request that has one. The library above
             follows redirects itself, and takes the header away where they lead elsewhere.
-        origin: where alone the token goes; None: wherever `reach` covers. Servers name addresses
-            for the parts of an upload, to which the library above would take it.
+        origin: where alone the token goes; None: wherever `reach` covers. Google names addresses
+            for the parts of an upload, to which gcsfs would take it.
     """
 
     def __init__(

@@ -42,7 +42,7 @@ class _AzureFiles(AzureBlobFileSystem):
         self.service_client = BlobServiceClient(
             self.account_url,
             credential=self.credential,
-            transport=_BearerTransport(self._source, self._reach, self.account_url),
+            transport=_BearerTransport(self._source, self._reach),
             _location_mode=self.location_mode,
         )
 
@@ -50,14 +50,12 @@ class _AzureFiles(AzureBlobFileSystem):
 class _BearerTransport(AioHttpTransport):
     session: Any
 
-    def __init__(self, source: TokenSource, reach: Reach, origin: str) -> None:
+    def __init__(self, source: TokenSource, reach: Reach) -> None:
         super().__init__()
-        self._source, self._reach, self._origin = source, reach, origin
+        self._source, self._reach = source, reach
 
     async def open(self) -> None:
         await super().open()
         # the SDK opens it before each request
         if not isinstance(self.session, BearerSession):
-            self.session = BearerSession(
-                self._source, self._reach, self.session, swaps=True, origin=self._origin
-            )
+            self.session = BearerSession(self._source, self._reach, self.session, swaps=True)
