@@ -128,7 +128,7 @@ PROOFS = (
     _driver("client", "Slack", "slack-sdk", "test_vendor_clients::test_slack",
             "test_vendor_clients::test_slack_says_with_status_200_that_it_refuses", again=True),
     _driver("client", "GitHub", "PyGithub", "test_vendor_clients::test_github",
-            "test_vendor_clients::test_github_refused", again=False),
+            "test_vendor_clients::test_github_after_a_401", again=True),
     _double("adbc", "Snowflake", "adbc-driver-snowflake",
             "test_adbc::test_a_token_among_the_options", placement=Placement.CONNECT_ARG),
     _double("credential", "whatever takes a callable", "none",

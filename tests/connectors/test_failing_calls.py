@@ -239,7 +239,7 @@ def databricks_engine(vendor: Recorder) -> Opened:
     return engine, lambda: engine.connect().exec_driver_sql("select 1")
 
 
-OVER_HTTP = (httpx, async_httpx, session, http_files, webdav, duckdb, slack, gcsfs)
+OVER_HTTP = (httpx, async_httpx, session, http_files, webdav, duckdb, slack, gcsfs, github)
 OVER_TLS = (
     *(adlfs, async_azure_sdk, bigquery, gspread, salesforce, github, by_trino),
     *(databricks_dbapi, databricks_engine),
@@ -321,7 +321,7 @@ def broken_for(thread: threading.Thread, send: Callable[..., Any]) -> Callable[.
     return broken
 
 
-@pytest.mark.parametrize("way", [session, slack])
+@pytest.mark.parametrize("way", [session, slack, github])
 def test_while_it_is_written_to(
     over_http: Recorder, way: Way, breaking: Callable[[], None]
 ) -> None:
@@ -332,7 +332,7 @@ def test_while_it_is_written_to(
     assert MARKER not in failing(call)
 
 
-WRITING_OVER_TLS = (gspread, salesforce, by_trino, databricks_dbapi, databricks_engine)
+WRITING_OVER_TLS = (gspread, salesforce, github, by_trino, databricks_dbapi, databricks_engine)
 
 
 @pytest.mark.parametrize("way", WRITING_OVER_TLS)

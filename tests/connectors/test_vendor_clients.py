@@ -88,10 +88,17 @@ def test_salesforce_only_to_the_connection_s_host(salesforce: Recorder) -> None:
 # --- GitHub
 
 
-def on_github(vendor: Recorder, source: CountedTokens, **options: Any) -> tuple[Any, Any]:
+def on_github(
+    vendor: Recorder,
+    source: CountedTokens,
+    hosts: tuple[str, ...] = ("127.0.0.1",),
+    **options: Any,
+) -> tuple[Any, Any]:
     pytest.importorskip("github", reason="`pip install PyGithub`")
     vendor.answer = lambda seen: Reply({"login": "ada", "url": f"{vendor.url}/user"})
-    access = Connected(source).access("client", url=vendor.url, options={"library": "pygithub"})
+    access = Connected(source, hosts).access(
+        "client", url=vendor.url, options={"library": "pygithub"}
+    )
     return CLIENT.open(access, retry=None, **options), access
 
 
@@ -119,12 +126,39 @@ def test_github_never_across_a_redirect(vendor: Recorder, other: Recorder) -> No
     client.close()
 
 
-def test_github_refused(vendor: Recorder) -> None:
-    client, _ = on_github(vendor, CountedTokens())
+def test_github_after_a_401(vendor: Recorder) -> None:
+    source = CountedTokens()
+    client, _ = on_github(vendor, source)
     vendor.refused = {bearer(1)}
+    assert client.get_user().login == "ada"
+    assert vendor.tokens == [bearer(1), bearer(2)]
+    assert source.forced == 1
+    client.close()
+
+
+def test_github_that_goes_on_refusing_gets_one_forced_refresh(vendor: Recorder) -> None:
+    source = CountedTokens()
+    client, _ = on_github(vendor, source)
+    vendor.fail("refuses")
     with pytest.raises(Exception, match="401") as caught:
         client.get_user().login.upper()
+    assert vendor.tokens == [bearer(1), bearer(2)]
+    assert source.forced == 1
     assert MARKER not in told(caught.value)
+    client.close()
+
+
+def test_github_redirects_within_its_domain_without_the_token(
+    vendor: Recorder, other: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PyGithub takes the header away, and it is not put back."""
+    client, _ = on_github(vendor, CountedTokens(), hosts=("127.0.0.1", "localhost"))
+    monkeypatch.setattr(client.requester, "_Requester__domains", ["127.0.0.1", "localhost"])
+    here = other.url.replace("127.0.0.1", "localhost")
+    vendor.answer = lambda seen: Reply("", 302, {"Location": f"{here}/elsewhere"})
+    client.requester.requestJsonAndCheck("GET", "/user", follow_302_redirect=True)
+    assert vendor.tokens == [bearer(1)]
+    assert other.tokens == [None]
     client.close()
 
 

@@ -95,11 +95,11 @@ def _check_slack(handle: Any, access: Access) -> str:
 
 def _github(access: Access, **options: Any) -> Any:
     github = imported("github", access, requires="PyGithub")
-    from .for_github import FreshAuth
+    from .for_github import client
 
     url = options.setdefault("base_url", base_address(access) or github.Consts.DEFAULT_BASE_URL)
     require(access.source.name, access.reach, url)
-    return github.Github(auth=FreshAuth(token_source(access)), **options)
+    return client(token_source(access), access.reach, **options)
 
 
 def _check_github(handle: Any, access: Access) -> str:
