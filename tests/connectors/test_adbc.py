@@ -346,6 +346,27 @@ def test_what_cannot_be_looked_at_is_not_asked(
             assert headers == []
 
 
+def test_a_token_among_the_options_is_taken_nowhere_else_either(
+    tokens: IssuedTokens, flight_sql: FlightSql, places: Callable[..., None], headers: Seen
+) -> None:
+    """The driver sends what is among its options with each call, to whatever place."""
+    option = TokenPlacement(
+        placement=Placement.PREFIXED,
+        name="adbc.flight.sql.authorization_header",
+        prefix="Bearer ",
+    )
+    with open_adbc(tokens, flight_sql, token=option) as connection:
+        assert counted(connection) == 3
+        with pytest.raises(NotAllowedError, match="adbc_get_objects takes the token"):
+            connection.adbc_get_objects()
+        places([flight_sql.url.replace("127.0.0.1", "127.0.0.2")])
+        with connection.cursor() as cursor:
+            headers.clear()
+            with pytest.raises(NotAllowedError, match="says that the result is at"):
+                cursor.execute(QUERY)
+            assert 1 <= len(headers) <= 2
+
+
 def test_metadata_of_a_server_that_is_trusted(
     tokens: IssuedTokens, flight_sql: FlightSql, headers: Seen
 ) -> None:

@@ -10,12 +10,11 @@ from typing import Any, TypeVar
 from adbc_driver_manager import AdbcConnection, AdbcStatement, dbapi
 
 from jupyter_oauthconn.connectors.headers import authorization_header
-from jupyter_oauthconn.connectors.reach import Reach, TokenSource
+from jupyter_oauthconn.connectors.reach import TokenSource
 from jupyter_oauthconn.connectors.sql.opening import is_refusal
-from jupyter_oauthconn.errors import NotAllowedError
 from jupyter_oauthconn.model import AccessToken
 
-from .flight_locations import chained, require_places
+from .flight_locations import Places, chained
 
 T = TypeVar("T")
 
@@ -41,10 +40,10 @@ class RenewedCursor(dbapi.Cursor):
     def _executed(self, operation: bytes | str, parameters: Any) -> Any:
         """As the driver manager's, with a look at where the result is."""
         connection: Any = self._conn
-        if connection._reach is None:
+        if connection._places is None:
             return super().execute(operation, parameters)
         partitions, schema = self.adbc_execute_partitions(operation, parameters)
-        require_places(connection._source.name, connection._reach, partitions)
+        connection._places.require(partitions)
         rows = self._rowcount
         if len(partitions) == 1:
             self.adbc_read_partition(partitions[0])
@@ -56,8 +55,8 @@ class RenewedCursor(dbapi.Cursor):
 
     def adbc_read_partition(self, partition: bytes) -> None:
         connection: Any = self._conn
-        if connection._reach is not None:
-            require_places(connection._source.name, connection._reach, [partition])
+        if connection._places is not None:
+            connection._places.require([partition])
         super().adbc_read_partition(partition)
 
     def _begin_anew(self, token: AccessToken) -> None:
@@ -79,24 +78,26 @@ class RenewedConnection(dbapi.Connection):
     """
 
     _source: TokenSource | None = None
-    _reach: Reach | None = None
-    _metadata = False
     _option = ""
     _generation = -1
     _sending: threading.Lock
 
-    def renewed_from(
-        self, source: TokenSource, option: str, reach: Reach | None, *, metadata: bool
-    ) -> None:
+    def __init__(self, *opened: Any, places: Places | None, **options: Any) -> None:
+        """As the driver manager's.
+
+        Args:
+            places: where a Flight SQL server may say that a result is; None: it is another driver.
+        """
+        self._places = places
+        super().__init__(*opened, **options)
+
+    def renewed_from(self, source: TokenSource, option: str) -> None:
         """From now on.
 
         Args:
             option: the driver's name for the header of a connection's calls.
-            reach: where a Flight SQL server may say that a result is; None: it is another driver.
-            metadata: allow also the calls whose answer cannot be looked at before it is fetched.
         """
         self._source, self._option, self._sending = source, option, threading.Lock()
-        self._reach, self._metadata = reach, metadata
         self.sending(source.token(), lambda: None)
 
     def adbc_clone(self) -> Any:
@@ -104,21 +105,12 @@ class RenewedConnection(dbapi.Connection):
             self._db,
             AdbcConnection(self._db._db, **(self._conn_kwargs or {})),
             self._conn_kwargs,
+            places=self._places,
             autocommit=self._autocommit,
         )
         if self._source is not None:
-            made.renewed_from(self._source, self._option, self._reach, metadata=self._metadata)
+            made.renewed_from(self._source, self._option)
         return made
-
-    def require_metadata(self, method: str) -> None:
-        """Raises `NotAllowedError`: the driver would take the token wherever the server says."""
-        if self._source is not None and self._reach is not None and not self._metadata:
-            raise NotAllowedError(
-                f"{method} takes the token of {self._source.name!r} wherever the server says that "
-                "the answer is: the driver does not let that be looked at.",
-                hint="Ask by SQL instead, for example information_schema; or, if you trust the "
-                'server: conn.handle("adbc", metadata=True), as pandas\' to_sql needs it.',
-            )
 
     def other_than(self, refused: AccessToken | None) -> AccessToken | None:
         """Another token than the one that was refused; None: there is none."""
@@ -163,7 +155,8 @@ class RenewedConnection(dbapi.Connection):
 def _guarded(method: Callable[..., T]) -> Callable[..., T]:
     @wraps(method)
     def call(self: RenewedConnection, *args: Any, **options: Any) -> T:
-        self.require_metadata(method.__name__)
+        if self._places is not None:
+            self._places.require_metadata(method.__name__)
         return method(self, *args, **options)
 
     return call

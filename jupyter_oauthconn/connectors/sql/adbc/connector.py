@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from jupyter_oauthconn.catalog import Placement, TokenPlacement
@@ -15,12 +15,13 @@ from jupyter_oauthconn.connectors.sql.placements import USUAL_NAMES, Living, pla
 from jupyter_oauthconn.errors import InvalidParameterError, NotAllowedError
 from jupyter_oauthconn.model import AccessToken
 
+if TYPE_CHECKING:
+    from .flight_locations import Places
+
 _FLIGHT_SQL = "adbc_driver_flightsql"
 #: Ends of options by which a driver would go elsewhere.
 _ADDRESSES = ("uri", "host", "account", "protocol")
 _PLAIN_ADDRESSES = ("uri", "protocol")
-
-
 _HEADER = TokenPlacement(placement=Placement.ADBC_HEADER)
 
 
@@ -64,17 +65,13 @@ class AdbcConnector:
         arguments = {**access.handle.connect_args, **options.pop("db_kwargs", {})}
         address = _checked(access, url, module)
         _require_no_other(access, arguments)
-        connect = _connector(driver, address, options)
+        places = _places(access, address, metadata) if module == _FLIGHT_SQL else None
+        connect = _connector(driver, address, options, places)
         source = token_source(access)
         if where.placement is Placement.ADBC_HEADER:
             made = connect(arguments)
             try:
-                made.renewed_from(
-                    source,
-                    where.name or USUAL_NAMES[where.placement],
-                    _results_of(access, address) if module == _FLIGHT_SQL else None,
-                    metadata=metadata,
-                )
+                made.renewed_from(source, where.name or USUAL_NAMES[where.placement])
             except BaseException:
                 made.close()
                 raise
@@ -134,15 +131,18 @@ def _require_no_other(access: Access, arguments: Mapping[str, Any]) -> None:
             )
 
 
-def _results_of(access: Access, address: str) -> Reach:
-    """Where any host would do, the one that was named is enough."""
-    if access.reach.hosts is not None:
-        return access.reach
-    return Reach((urlsplit(address).hostname or "",))
+def _places(access: Access, address: str, metadata: bool) -> Places:
+    from .flight_locations import Places
+
+    reach = access.reach
+    # where any host would do, the one that was named is enough
+    if reach.hosts is None:
+        reach = Reach((urlsplit(address).hostname or "",))
+    return Places(access.source.name, reach, metadata)
 
 
 def _connector(
-    driver: Any, address: str, options: Mapping[str, Any]
+    driver: Any, address: str, options: Mapping[str, Any], places: Places | None
 ) -> Callable[[Mapping[str, str]], Any]:
     from adbc_driver_manager import AdbcConnection
 
@@ -158,7 +158,7 @@ def _connector(
             plain = {key: str(value) for key, value in arguments.items()}
             opened.append(driver.connect(address or None, db_kwargs=plain))
             opened.append(AdbcConnection(opened[0], **of_connection))
-            return RenewedConnection(opened[0], opened[1], of_connection, autocommit=autocommit)
+            return RenewedConnection(*opened, of_connection, places=places, autocommit=autocommit)
         except BaseException:
             for one in reversed(opened):
                 one.close()

@@ -8,6 +8,7 @@ read.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,25 +29,49 @@ def covers(reach: Reach, address: str) -> bool:
     return reach.covers(f"{'https' if scheme.lower() in _TLS_SCHEMES else 'http'}://{rest}")
 
 
-def require_places(name: str, reach: Reach, partitions: Iterable[bytes]) -> None:
-    """Raises `NotAllowedError`: a part of the result is on a host that gets no token.
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where a connection to Flight SQL takes the token of the connection `name`.
 
-    Args:
-        partitions: serialized `FlightInfo` messages, one for each part.
+    Attributes:
+        reach: where the server may say that a result is.
+        metadata: allow also the calls whose answer cannot be looked at before it is fetched.
     """
-    flight: Any = import_module("pyarrow.flight")
-    for partition in partitions:
-        for endpoint in flight.FlightInfo.deserialize(partition).endpoints:
-            for location in endpoint.locations:
-                address = location.uri.decode("utf-8", "replace")
-                if address.startswith(f"{_SAME_CONNECTION}:") or covers(reach, address):
-                    continue
-                raise NotAllowedError(
-                    f"The server says that the result is at {urlsplit(address).hostname}, and the "
-                    f"token of {name!r} is not sent there.",
-                    hint="That host must belong to the connection and be asked over TLS "
-                    "(grpc+tls://…); ask who runs the server.",
-                )
+
+    name: str
+    reach: Reach
+    metadata: bool
+
+    def require(self, partitions: Iterable[bytes]) -> None:
+        """Raises `NotAllowedError`: a part of the result is on a host that gets no token.
+
+        Args:
+            partitions: serialized `FlightInfo` messages, one for each part.
+        """
+        flight: Any = import_module("pyarrow.flight")
+        for partition in partitions:
+            for endpoint in flight.FlightInfo.deserialize(partition).endpoints:
+                for location in endpoint.locations:
+                    self._require(location.uri.decode("utf-8", "replace"))
+
+    def _require(self, address: str) -> None:
+        if not address.startswith(f"{_SAME_CONNECTION}:") and not covers(self.reach, address):
+            raise NotAllowedError(
+                f"The server says that the result is at {urlsplit(address).hostname}, and the "
+                f"token of {self.name!r} is not sent there.",
+                hint="That host must belong to the connection and be asked over TLS "
+                "(grpc+tls://…); ask who runs the server.",
+            )
+
+    def require_metadata(self, method: str) -> None:
+        """Raises `NotAllowedError`: the driver would take the token wherever the server says."""
+        if not self.metadata:
+            raise NotAllowedError(
+                f"{method} takes the token of {self.name!r} wherever the server says that "
+                "the answer is: the driver does not let that be looked at.",
+                hint="Ask by SQL instead, for example information_schema; or, if you trust the "
+                'server: conn.handle("adbc", metadata=True), as pandas\' to_sql needs it.',
+            )
 
 
 def chained(partitions: list[bytes], schema: Any, read: Callable[[bytes], Any]) -> Any:
