@@ -90,8 +90,10 @@ class Recorder:
         return [one.authorization for one in self.seen]
 
     def trusted_alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The only one whom `requests` and aiohttp trust."""
-        monkeypatch.setenv("REQUESTS_CA_BUNDLE", self.ca)
+        """The only one whom aiohttp trusts; takes away the variables by which `requests` would
+        trust others in place of whom it is told to."""
+        for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+            monkeypatch.delenv(name, raising=False)
         # aiohttp makes its own when it is imported, and adlfs lets nobody give it another
         trusting = ssl.create_default_context(cafile=self.ca)
         monkeypatch.setattr("aiohttp.connector._SSL_CONTEXT_VERIFIED", trusting)

@@ -215,6 +215,19 @@ def by_trino(vendor: Recorder) -> Opened:
     return engine, lambda: engine.connect().exec_driver_sql("select 1").fetchall()
 
 
+def trino_dbapi(vendor: Recorder) -> Opened:
+    pytest.importorskip("trino.sqlalchemy", reason='`pip install "trino[sqlalchemy]"`')
+    vendor.answer = trino.as_trino(vendor)
+    connection = trino.opened(vendor, CountedTokens(), kind="dbapi")
+
+    def read() -> None:
+        cursor = connection.cursor()
+        cursor.execute("select 1")
+        cursor.fetchall()
+
+    return connection, read
+
+
 def _of_databricks(kind: str, vendor: Recorder) -> Any:
     pytest.importorskip("databricks.sql", reason="`pip install databricks-sql-connector`")
     vendor.answer = databricks.as_warehouse
@@ -241,8 +254,8 @@ def databricks_engine(vendor: Recorder) -> Opened:
 
 OVER_HTTP = (httpx, async_httpx, session, http_files, webdav, duckdb, slack, gcsfs, github)
 OVER_TLS = (
-    *(adlfs, async_azure_sdk, bigquery, gspread, salesforce, github, by_trino),
-    *(databricks_dbapi, databricks_engine),
+    *(adlfs, async_azure_sdk, bigquery, gspread, salesforce, github),
+    *(by_trino, trino_dbapi, databricks_dbapi, databricks_engine),
 )
 every_failure = pytest.mark.parametrize("failure", FAILURES)
 
@@ -251,6 +264,8 @@ every_failure = pytest.mark.parametrize("failure", FAILURES)
 def over_tls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
     with recorder(tls=True) as made:
         made.trusted_alone(monkeypatch)
+        # Google's clients cannot be told in another way
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", made.ca)
         yield made
 
 
@@ -332,7 +347,15 @@ def test_while_it_is_written_to(
     assert MARKER not in failing(call)
 
 
-WRITING_OVER_TLS = (gspread, salesforce, github, by_trino, databricks_dbapi, databricks_engine)
+WRITING_OVER_TLS = (
+    gspread,
+    salesforce,
+    github,
+    by_trino,
+    trino_dbapi,
+    databricks_dbapi,
+    databricks_engine,
+)
 
 
 @pytest.mark.parametrize("way", WRITING_OVER_TLS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -96,24 +96,22 @@ def test_adlfs_that_goes_on_refusing_gets_one_forced_refresh(vendor: Recorder) -
     assert source.forced == 2
 
 
-def test_adlfs_writes(vendor: Recorder) -> None:
-    """A body of bytes is sent again."""
-    source = CountedTokens()
-    files = files_of(vendor, source)
-    vendor.answer = lambda seen: Reply("", 201)
-    vendor.refused = {bearer(1)}
+def whole(files: Any) -> None:
     files.pipe_file("sales/y.csv", b"a,b")
-    assert [one.body for one in vendor.seen if one.authorization == bearer(2)][-1] == b"a,b"
-    assert source.forced == 1
 
 
-def test_adlfs_writes_to_an_open_file(vendor: Recorder) -> None:
-    source = CountedTokens()
-    files = files_of(vendor, source)
-    vendor.answer = lambda seen: Reply("", 201)
-    vendor.refused = {bearer(1)}
+def by_an_open_file(files: Any) -> None:
     with files.open("sales/y.csv", "wb") as file:
         file.write(b"a,b")
+
+
+@pytest.mark.parametrize("write", [whole, by_an_open_file])
+def test_adlfs_writes_with_a_renewed_token(vendor: Recorder, write: Callable[[Any], None]) -> None:
+    source = CountedTokens()
+    files = files_of(vendor, source)
+    vendor.answer = lambda seen: Reply("", 201)
+    vendor.refused = {bearer(1)}
+    write(files)
     assert b"a,b" in [one.body for one in vendor.seen if one.authorization == bearer(2)]
     assert source.forced == 1
 

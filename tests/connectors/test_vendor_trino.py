@@ -41,14 +41,14 @@ def as_trino(made: Recorder) -> Answer:
     return answer
 
 
-def opened(vendor: Recorder, source: CountedTokens) -> Any:
+def opened(vendor: Recorder, source: CountedTokens, kind: str = "engine") -> Any:
     access = Connected(source).access(
-        "engine",
+        kind,
         url=f"trino://ada@127.0.0.1:{vendor.port}/hive",
         connect_args={"http_scheme": "https", "verify": vendor.ca},
         token=TokenPlacement(placement=Placement.REQUESTS_AUTH, name="auth"),
     )
-    return connector("engine").open(access)
+    return connector(kind).open(access)
 
 
 def test_each_request_gets_a_fresh_token(vendor: Recorder) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from github import Github
@@ -30,7 +31,7 @@ def client(source: TokenSource, reach: Reach, **options: Any) -> Github:
     requester: Any = made.requester
     requester._Requester__httpConnectionClass = classes["http"]
     requester._Requester__httpsConnectionClass = classes["https"]
-    requester._Requester__connectionClass = classes[requester.base_url.partition(":")[0]]
+    requester._Requester__connectionClass = classes[urlsplit(requester.base_url).scheme]
     return made
 
 
