@@ -94,26 +94,24 @@ class _BearerAuth(AuthBase):
         token = self._source.token()
         name, header = self._header(token)
         request.headers[name] = header
-        # what was streamed once cannot be sent again: then the 401 is the answer
-        again = request.body is None or isinstance(request.body, str | bytes)
-
-        def once_more(response: requests.Response, **options: Any) -> requests.Response:
-            # a redirect's last request may have gone elsewhere, without the header
-            if response.request.headers.get(name) != header:
-                return response
-            if response.status_code != _UNAUTHORIZED or not again:
-                return response
-            return self._once_more(response, token, options)
-
-        request.register_hook("response", once_more)
+        request.register_hook("response", _OnceMore(self, token))
         return request
 
     def _header(self, token: AccessToken) -> tuple[str, MaskedText]:
         return credential_header(token)
 
-    def _once_more(
+    def once_more(
         self, response: requests.Response, token: AccessToken, options: dict[str, Any]
     ) -> requests.Response:
+        """The answer to a 401, or to the same request with a newer token."""
+        # a redirect's last request may have gone elsewhere, without the header
+        name, header = self._header(token)
+        refused = response.status_code == _UNAUTHORIZED
+        if not refused or response.request.headers.get(name) != header:
+            return response
+        # what was streamed once cannot be sent again: then the 401 is the answer
+        if not isinstance(response.request.body, str | bytes | None):
+            return response
         newer = self._source.token(rejected=token)
         if newer.generation == token.generation:
             return response
@@ -129,6 +127,22 @@ class _BearerAuth(AuthBase):
 
     def __repr__(self) -> str:
         return f"<Bearer token of {self._source.name!r}>"
+
+
+class _OnceMore:
+    """A request's hook. Errors bring the request along: pickled with one, it does nothing more."""
+
+    def __init__(self, auth: _BearerAuth | None = None, token: AccessToken | None = None) -> None:
+        self._auth = auth
+        self._token = token
+
+    def __call__(self, response: requests.Response, **options: Any) -> requests.Response:
+        if self._auth is None or self._token is None:
+            return response
+        return self._auth.once_more(response, self._token, options)
+
+    def __reduce__(self) -> tuple[type[_OnceMore], tuple[()]]:
+        return _OnceMore, ()
 
 
 class SessionAuth(_BearerAuth):

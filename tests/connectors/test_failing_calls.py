@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import pickle
 import socket
 import ssl
 import threading
@@ -416,3 +417,17 @@ def test_an_error_of_ours_shows_what_the_caller_was_handling(over_http: Recorder
         handle()
     assert isinstance(caught.value.__context__, ValueError)
     assert not caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize("failure", ["away", "refuses", "broken"])
+def test_an_error_of_requests_reaches_another_process(over_http: Recorder, failure: str) -> None:
+    """It brings the request along, with its hook."""
+    _, call = session(over_http)
+    over_http.fail(failure)
+    with pytest.raises(requests.RequestException) as caught:
+        call()
+    pickled = pickle.dumps(caught.value)
+    assert MARKER.encode() not in pickled
+    arrived = pickle.loads(pickled)
+    assert str(arrived) == str(caught.value)
+    assert arrived.request.headers["Authorization"] == "********"
