@@ -429,5 +429,5 @@ def test_an_error_of_requests_reaches_another_process(over_http: Recorder, failu
     pickled = pickle.dumps(caught.value)
     assert MARKER.encode() not in pickled
     arrived = pickle.loads(pickled)
-    assert str(arrived) == str(caught.value)
+    assert type(arrived) is type(caught.value)
     assert arrived.request.headers["Authorization"] == "********"
