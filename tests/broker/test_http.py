@@ -13,6 +13,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -431,6 +432,22 @@ broker.close()
         pressed = time.monotonic()
         assert process.communicate(timeout=10)[0] == "interrupted\n"
         assert time.monotonic() - pressed < 1
+
+
+def test_an_interrupt_while_a_response_is_closed_is_not_lost(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Left to its finalizer, `close` would be interrupted without a word (`iobase_finalize`)."""
+
+    def press(response: HTTPResponse) -> None:
+        monkeypatch.undo()
+        response.close()
+        raise KeyboardInterrupt
+
+    broker, _ = talk(EMPTY)
+    monkeypatch.setattr(HTTPResponse, "close", press)
+    with pytest.raises(KeyboardInterrupt):
+        broker.connections()
 
 
 def test_nothing_answers() -> None:

@@ -132,7 +132,12 @@ class Waiting:
             raise AssertionError(self.seen)
 
     def end(self) -> int:
-        out, err = self.process.communicate(timeout=20)
+        try:
+            out, err = self.process.communicate(timeout=20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            out, err = self.process.communicate()
+            raise AssertionError(f"It still runs. {self.seen}{err}{out}") from None
         self.seen += err + out
         return self.process.returncode
 

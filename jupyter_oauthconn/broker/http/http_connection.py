@@ -224,10 +224,11 @@ class HttpConnections:
 
 
 def _read_answer(connection: HTTPConnection) -> Answer:
-    response = connection.getresponse()
-    body = response.read(_LONGEST_BYTES)
-    if not response.isclosed():
-        raise IncompleteRead(b"")  # cut off, or longer than anything of ours
+    # a response that is closed only when it is collected swallows a Ctrl-C of that moment
+    with connection.getresponse() as response:
+        body = response.read(_LONGEST_BYTES)
+        if not response.isclosed():
+            raise IncompleteRead(b"")  # cut off, or longer than anything of ours
     return Answer(
         status=response.status, content_type=response.headers.get_content_type(), body=body
     )
