@@ -268,11 +268,14 @@ def _set_journal(path: Path, mode: str) -> None:
     connection = sqlite3.connect(path, isolation_level=None, timeout=1)
     try:
         deadline = time.monotonic() + _BUSY_TIMEOUT.total_seconds()
-        while connection.execute("PRAGMA journal_mode").fetchone()[0] != mode:
+        while True:
             try:
+                if connection.execute("PRAGMA journal_mode").fetchone()[0] == mode:
+                    return
                 connection.execute(f"PRAGMA journal_mode = {mode}")
             except sqlite3.OperationalError:
-                # SQLite does not wait for this lock by itself
+                # SQLite does not wait for the lock to set it by itself; who sets it just now
+                # holds one against reading, too
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.02)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sqlite3
+import threading
 from datetime import timedelta
 from pathlib import Path
 
@@ -91,6 +92,20 @@ def test_a_file_that_is_no_database(home, content):
     assert "restore" in error.hint
     assert not (home / "keys.json").exists()
     assert (home / "oauthconn.db").read_bytes() == content
+
+
+def test_a_program_that_holds_the_file_when_it_is_opened_is_waited_for(home):
+    Store.open(home=home).close()
+    database = home / "oauthconn.db"
+    other = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
+    other.execute("PRAGMA journal_mode = delete")
+    other.execute("BEGIN EXCLUSIVE")
+    # longer than SQLite waits for who asks for the journal's mode
+    leaving = threading.Timer(1.5, other.execute, ("ROLLBACK",))
+    leaving.start()
+    Store.open(home=home).close()
+    leaving.join()
+    other.close()
 
 
 def test_a_folder_that_cannot_be_made(tmp_path):
