@@ -12,6 +12,7 @@ import http.client
 import json
 import os
 import pty
+import random
 import secrets
 import signal
 import socket
@@ -20,15 +21,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 PROGRAMS = {"server": "jupyter_server", "lab": "jupyterlab", "notebook": "notebook"}
-START_SECONDS = 45.0
-STOP_SECONDS = 30.0
+START_SECONDS = 90.0
+#: Longer than the extension may take to finish what is under way.
+STOP_SECONDS = 60.0
 
 
 @dataclass
@@ -152,7 +154,7 @@ class JupyterServer:
         self.stop()
         self.start()
 
-    def wait_for(self, true: Callable[[], object], complaint: str, seconds: float = 15.0) -> None:
+    def wait_for(self, true: Callable[[], object], complaint: str, seconds: float = 60.0) -> None:
         deadline = time.monotonic() + seconds
         while not true():
             assert self.process.poll() is None, f"The server has ended.\n{self.log[-4000:]}"
@@ -167,7 +169,7 @@ class JupyterServer:
         body: object = None,
         *,
         below: str | None = None,
-        timeout: float = 30.0,
+        timeout: float = 60.0,
     ) -> Answer:
         """One request without cookies or credentials of its own; redirects are not followed.
 
@@ -206,7 +208,7 @@ class JupyterServer:
 
     def _answers(self) -> bool:
         try:
-            return self.request("GET", "api", below=self.url, timeout=5).status == 200
+            return self.request("GET", "api", below=self.url, timeout=15).status == 200
         except (OSError, http.client.HTTPException):
             return False
 
@@ -267,9 +269,13 @@ def jupyter_server(
 
 
 def free_port(host: str = "127.0.0.1") -> int:
+    """One that is still free when the server is there, and while it restarts: below those that
+    the system gives to whoever asks for any, such as the ports of kernels."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.create_server((host, 0), family=family) as one:
-        return int(one.getsockname()[1])
+    while True:
+        port = random.randint(20000, 32000)
+        with suppress(OSError), socket.create_server((host, port), family=family):
+            return port
 
 
 def _environ(folder: Path, home: Path, more: Mapping[str, str]) -> dict[str, str]:

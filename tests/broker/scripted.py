@@ -6,6 +6,7 @@ import json
 import socket
 import ssl
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -71,6 +72,14 @@ class Scripted:
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
             one.close()
+
+    def hang_up_who_comes(self) -> None:
+        """Waits until somebody is connected, and hangs up soon after."""
+        end = time.monotonic() + 60
+        while not self.connections and time.monotonic() < end:
+            time.sleep(0.01)
+        time.sleep(0.3)
+        self.hang_up()
 
     def close(self) -> None:
         with suppress(OSError):

@@ -252,7 +252,7 @@ def test_the_command_line_signs_in_at_the_server(tmp_path: Path, server: Practic
             command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         jupyter.wait_for(
-            lambda: remote.connection("sales").status.state == "pending", "nothing is pending", 20
+            lambda: remote.connection("sales").status.state == "pending", "nothing is pending", 60
         )
         pending = remote.authorize("sales")
         assert pending.flow is Flow.CALLBACK
@@ -260,7 +260,7 @@ def test_the_command_line_signs_in_at_the_server(tmp_path: Path, server: Practic
         person = Person(jupyter)
         person(pending)
         person.close()
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=60)
         assert process.returncode == 0, err
         assert pending.public_url in out + err
         ended = remote.authorization(pending.id, wait=timedelta(seconds=5))

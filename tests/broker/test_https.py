@@ -138,9 +138,11 @@ def test_what_answers_without_https_is_refused() -> None:
         url = server.url.replace("http:", "https:")
         broker = HttpBroker(lambda: server.file(url=url, certificate=OWN.pem))
         # the server would wait for the rest of what it takes for a request
-        threading.Timer(0.3, server.hang_up).start()
+        hanging_up = threading.Thread(target=server.hang_up_who_comes)
+        hanging_up.start()
         with pytest.raises(ServiceUnreachableError):
             broker.connections()
+        hanging_up.join()
         assert server.heads == []
 
 

@@ -26,7 +26,7 @@ def ask(
 ) -> tuple[int, dict[str, str], str]:
     """One request, nothing followed."""
     parts = urlsplit(url)
-    connection = HTTPConnection(parts.hostname or "", parts.port, timeout=10)
+    connection = HTTPConnection(parts.hostname or "", parts.port, timeout=30)
     given = {"Content-Type": "application/x-www-form-urlencoded"} if body else {}
     connection.request(method, f"{parts.path}?{parts.query}", body, headers={**given, **headers})
     answer = connection.getresponse()
@@ -183,7 +183,7 @@ def test_the_port_is_free_again_after_the_sign_in(
     monkeypatch.setattr("jupyter_oauthconn.broker.loopback._LINGER_SECONDS", 0.1)
     consent(page)
     parts = urlsplit(page)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         try:
             socket.create_connection((parts.hostname, parts.port), timeout=1).close()

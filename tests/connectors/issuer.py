@@ -84,7 +84,9 @@ class Issuer:
         }
         header = {"alg": "RS256", "kid": "tests", "typ": "JWT"}
         token = secrets.token_urlsafe(48) if opaque else jwt.encode(header, claims, self._key)
-        self._issued[token] = {**claims, "ends": now + lifetime}
+        # the end by this module's clock, which a test can set ahead; the claims by that of the
+        # machine, as the stores read them
+        self._issued[token] = {**claims, "ends": datetime.now(UTC).timestamp() + lifetime}
         return token
 
     def revoke(self, token: str) -> None:
@@ -94,7 +96,8 @@ class Issuer:
         """The claims with `active`, or `active` alone for a token that is not, or no more, good."""
         self.asked.append(token)
         claims = self._issued.get(token)
-        if claims is None or token in self._revoked or claims["ends"] <= time.time():
+        now = datetime.now(UTC).timestamp()
+        if claims is None or token in self._revoked or claims["ends"] <= now:
             self.refused.append(token)
             return {"active": False}
         return {"active": True, **{name: claims[name] for name in claims if name != "ends"}}

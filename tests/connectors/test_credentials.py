@@ -13,7 +13,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from counted import MARKER, Connected, CountedTokens, bearer, value
+from counted import MARKER, MINUTE, Connected, CountedTokens, bearer, value
+from later import Later
 from leaks import shown, told
 from recorder import Recorder, Reply, Seen, recorder
 from test_exchange import ROLE, SECOND, assumed
@@ -106,12 +107,12 @@ def test_google_asks_far_enough_ahead() -> None:
     assert credentials.refresh_token is None
 
 
-def test_google_takes_the_new_token_after_expiry() -> None:
-    source = CountedTokens(life=0.5)
+def test_google_takes_the_new_token_after_expiry(later: Later) -> None:
+    source = CountedTokens(life=MINUTE)
     credentials = opened("google", source)
     assert sent(credentials) == bearer(1)
     assert sent(credentials) == bearer(1), "a short life is not taken for stale"
-    time.sleep(0.5)
+    later(MINUTE)
     assert credentials.expired
     assert sent(credentials) == bearer(2)
     assert source.forced == 0
@@ -256,11 +257,11 @@ def test_aws_exchanges_when_it_is_needed(server: Recorder) -> None:
     assert session.get_credentials().method == "assume-role-with-web-identity"
 
 
-def test_aws_takes_new_keys_after_expiry(server: Recorder) -> None:
-    server.answer = assumed(1.0)
+def test_aws_takes_new_keys_after_expiry(server: Recorder, later: Later) -> None:
+    server.answer = assumed(MINUTE)
     session = CONNECTOR.open(on_aws(server), library="aws")
     first = session.get_credentials().get_frozen_credentials()
-    time.sleep(1.05)
+    later(MINUTE)
     server.answer = assumed()
     second = session.get_credentials().get_frozen_credentials()
     assert first.access_key != second.access_key

@@ -16,6 +16,7 @@ import gate
 import pytest
 from IPython.core.ultratb import AutoFormattedTB
 from issuer import IssuedTokens, Issuer
+from later import Later
 from leaks import shown, told
 
 from jupyter_oauthconn.catalog import Handle, Placement, TokenPlacement
@@ -98,14 +99,14 @@ def test_never_twice_and_without_a_trace_of_the_token(
 
 
 def test_a_session_that_ends_with_its_token(
-    make_tokens: Callable[..., IssuedTokens], database: gate.Gate, way: dict[str, Any]
+    make_tokens: Callable[..., IssuedTokens], database: gate.Gate, way: dict[str, Any], later: Later
 ) -> None:
-    tokens = make_tokens(lifetime=0.8)
+    tokens = make_tokens(lifetime=60.0)
     with closing(open_dbapi(tokens, session_bound=True, **way)) as connection:
         connection.cursor().execute("create table here (x int)")
         connection.commit()
         assert connection.cursor().execute("select count(*) from here").fetchone() == (0,)
-        time.sleep(0.9)
+        later(60)
         with pytest.raises(sqlite3.OperationalError, match="no such table"):
             connection.cursor().execute("select * from here")
         assert len(database.calls) == 2

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import duckdb
 import pytest
-from counted import MARKER, Connected, CountedTokens, bearer
+from counted import MARKER, MINUTE, Connected, CountedTokens, bearer
+from later import Later
 from leaks import shown, told
 from recorder import Recorder, Reply, Seen, recorder
 
@@ -52,14 +52,14 @@ def test_the_token_goes_to_the_data_s_host(vendor: Recorder) -> None:
     assert set(vendor.tokens) == {bearer(1)}
 
 
-def test_after_expiry_the_new_one(vendor: Recorder) -> None:
-    source = CountedTokens(life=0.5)
+def test_after_expiry_the_new_one(vendor: Recorder, later: Later) -> None:
+    source = CountedTokens(life=MINUTE)
     with opened(vendor, source) as connection:
         for generation in (1, 2, 3):
             vendor.seen.clear()
             connection.execute(f"SELECT a FROM '{vendor.url}/x.csv'").fetchall()
             assert set(vendor.tokens) == {bearer(generation)}
-            time.sleep(0.5)
+            later(MINUTE)
     assert source.generation == 3
 
 

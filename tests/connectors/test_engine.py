@@ -6,7 +6,6 @@ The database is SQLite behind a driver that checks tokens; real ones are in `tes
 from __future__ import annotations
 
 import pickle
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -17,6 +16,7 @@ import pytest
 import sqlalchemy as sa
 from IPython.core.ultratb import AutoFormattedTB
 from issuer import IssuedTokens, Issuer
+from later import Later
 from leaks import shown, told
 from sqlalchemy.pool import NullPool, QueuePool
 
@@ -172,13 +172,13 @@ def test_eight_threads_share_one_refresh(tokens: IssuedTokens, database: gate.Ga
 
 @pytest.mark.parametrize("bound", [True, False])
 def test_a_session_that_ends_with_its_token(
-    make_tokens: Callable[..., IssuedTokens], database: gate.Gate, bound: bool
+    make_tokens: Callable[..., IssuedTokens], database: gate.Gate, bound: bool, later: Later
 ) -> None:
-    tokens = make_tokens(lifetime=1.0)
+    tokens = make_tokens(lifetime=60.0)
     engine = engine_of(tokens, session_bound=bound, poolclass=QueuePool, pool_size=1)
     first = visit(engine)
     assert visit(engine) == first
-    time.sleep(1.1)
+    later(60)
     with engine.connect() as connection:
         # the pool replaced it without a word, and keeps the new one
         assert connection.execute(sa.text("select 1")).scalar() == 1
@@ -188,12 +188,12 @@ def test_a_session_that_ends_with_its_token(
 
 
 def test_the_entry_says_that_sessions_are_bound(
-    make_tokens: Callable[..., IssuedTokens], database: gate.Gate
+    make_tokens: Callable[..., IssuedTokens], database: gate.Gate, later: Later
 ) -> None:
-    tokens = make_tokens(lifetime=0.5)
+    tokens = make_tokens(lifetime=60.0)
     engine = engine_of(tokens, handle={"session_bound": True})
     visit(engine)
-    time.sleep(0.6)
+    later(60)
     visit(engine)
     assert len(database.calls) == 2
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pickle
-import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from counted import MARKER, Connected, CountedTokens, bearer, value
+from counted import MARKER, MINUTE, Connected, CountedTokens, bearer, value
+from later import Later
 from leaks import shown, told
 from recorder import Recorder, Reply, Seen, recorder
 from test_exchange import ROLE, SECOND, assumed
@@ -78,12 +78,12 @@ def opened(request: pytest.FixtureRequest) -> Open:
 
 
 def test_header_on_each_request_and_after_expiry_the_new_one(
-    vendor: Recorder, opened: Open
+    vendor: Recorder, opened: Open, later: Later
 ) -> None:
-    files = opened(vendor, CountedTokens(life=0.5))
+    files = opened(vendor, CountedTokens(life=MINUTE))
     assert read(files, vendor) == READ
     assert set(vendor.tokens) == {bearer(1)}
-    time.sleep(0.5)
+    later(MINUTE)
     vendor.seen.clear()
     assert read(files, vendor) == READ
     assert set(vendor.tokens) == {bearer(2)}

@@ -12,13 +12,19 @@ from typing import Any
 
 import pytest
 from issuer import IssuedTokens, Issuer
+from later import Later
 from live import LIVE, NUMBERS, Live, close
 from seaweedfs import ShortSessions
 
 EXPIRIES = 5
-#: Of the tokens that are held over all expiries; the longer form takes those of the issue.
+#: Of the tokens that are held over all expiries, on a machine that is quick enough for that; the
+#: longer form takes those of the issue.
 LIFETIMES = [pytest.param(3.0, id="3s"), pytest.param(10.0, id="10s", marks=pytest.mark.long)]
 PAUSE = 0.3
+#: So many reads of the slowest handle fit into a token's life: what is handed out lives for a fifth
+#: of that at least, and has to reach the store alive.
+READS_IN_A_LIFE = 15
+LONGEST_LIFETIME = 15.0
 
 
 @dataclass
@@ -30,12 +36,35 @@ class Held:
     wrong: list[Any] = field(default_factory=list)
     failure: BaseException | None = None
 
+    @property
+    def goes_on(self) -> bool:
+        """A slow machine may need more tokens for as many reads."""
+        return self.tokens.generation <= EXPIRIES or self.reads < 3 * EXPIRIES
 
-def stores(request: pytest.FixtureRequest, lifetime: float) -> dict[str, Any]:
-    """All of them, by fixture; the sessions that SeaweedFS gives end like the tokens."""
-    found = {live.store: request.getfixturevalue(live.store) for live in LIVE.values()}
-    found["seaweedfs"] = ShortSessions(found["seaweedfs"], lifetime)
-    return found
+
+def seconds_of_a_read(live: Live, store: Any, tokens: IssuedTokens) -> float:
+    """Once its libraries are loaded; 0 if it fails, which its test tells."""
+    try:
+        handle = live.open(store, tokens)
+        try:
+            live.read(handle, store)
+            begin = time.monotonic()
+            live.read(handle, store)
+            return time.monotonic() - begin
+        finally:
+            close(handle)
+    except Exception:  # noqa: BLE001 - whatever a library raises
+        return 0.0
+
+
+def slowest_read(issuer: Issuer, found: dict[str, Any]) -> float:
+    """Of all handles at once."""
+
+    def seconds(live: Live) -> float:
+        return seconds_of_a_read(live, found[live.store], IssuedTokens(issuer, opaque=live.opaque))
+
+    with ThreadPoolExecutor(len(LIVE)) as threads:
+        return max(threads.map(seconds, LIVE.values()))
 
 
 def hold(live: Live, store: Any, held: Held, limit: float) -> None:
@@ -44,7 +73,7 @@ def hold(live: Live, store: Any, held: Held, limit: float) -> None:
     handle = None
     try:
         handle = live.open(store, held.tokens)
-        while held.tokens.generation <= EXPIRIES and time.monotonic() < end:
+        while held.goes_on and time.monotonic() < end:
             rows = live.read(handle, store)
             held.reads += 1
             if rows != NUMBERS:
@@ -60,8 +89,11 @@ def hold(live: Live, store: Any, held: Held, limit: float) -> None:
 @pytest.fixture(scope="module", params=LIFETIMES)
 def held(request: pytest.FixtureRequest, issuer: Issuer) -> Iterator[dict[str, Held]]:
     """Every handle, all held at the same time."""
-    lifetime: float = request.param
-    found = stores(request, lifetime)
+    found = {live.store: request.getfixturevalue(live.store) for live in LIVE.values()}
+    needed = READS_IN_A_LIFE * slowest_read(issuer, found)
+    lifetime = max(request.param, min(needed, LONGEST_LIFETIME))
+    # the sessions that SeaweedFS gives end like the tokens
+    found["seaweedfs"] = ShortSessions(found["seaweedfs"], lifetime)
     outcomes = {
         name: Held(IssuedTokens(issuer, lifetime=lifetime, opaque=live.opaque))
         for name, live in LIVE.items()
@@ -75,7 +107,7 @@ def held(request: pytest.FixtureRequest, issuer: Issuer) -> Iterator[dict[str, H
         yield outcomes
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", LIVE)
 def test_a_handle_is_held_over_five_expiries(
     held: dict[str, Held], name: str, issuer: Issuer
@@ -87,10 +119,11 @@ def test_a_handle_is_held_over_five_expiries(
     assert seen.wrong == []
     assert seen.reads >= 3 * EXPIRIES
     # on a slow machine a token may end on its way, but a handle that lives on refusals shows
-    assert sum(one in seen.tokens.issued for one in issuer.refused) < EXPIRIES
     first, *renewals = seen.tokens.refreshes
+    assert sum(one in seen.tokens.issued for one in issuer.refused) < len(renewals)
     assert first.life_passed is None
-    assert [one.generation for one in renewals] == list(range(2, EXPIRIES + 2))
+    assert len(renewals) >= EXPIRIES
+    assert [one.generation for one in renewals] == list(range(2, len(renewals) + 2))
     assert [one for one in renewals if one.life_passed is None or one.life_passed < 0.7] == []
 
 
@@ -112,16 +145,19 @@ def at_once(work: Callable[[], Any]) -> list[Any]:
 
 @pytest.mark.parametrize("live", ENGINES.values(), ids=ENGINES)
 def test_eight_threads_on_one_engine_share_one_refresh(
-    live: Live, request: pytest.FixtureRequest, make_tokens: Callable[..., IssuedTokens]
+    live: Live,
+    request: pytest.FixtureRequest,
+    make_tokens: Callable[..., IssuedTokens],
+    later: Later,
 ) -> None:
     store = request.getfixturevalue(live.store)
-    tokens = make_tokens(lifetime=4.0, opaque=live.opaque)
+    tokens = make_tokens(lifetime=300.0, opaque=live.opaque)
     # so slow that all of them meet it
     tokens.delay = 0.3
     engine = live.open(store, tokens)
     assert at_once(lambda: live.read(engine, store)) == [NUMBERS] * THREADS
     assert tokens.generation == 1
-    time.sleep(max(0.0, 4.1 - 0.3))
+    later(300)
     assert at_once(lambda: live.read(engine, store)) == [NUMBERS] * THREADS
     assert (tokens.generation, tokens.forced) == (2, 0)
     close(engine)

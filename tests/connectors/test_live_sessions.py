@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 from flight_sql import FlightSql
 from issuer import IssuedTokens
+from later import Later
 from live import BEARER, LIVE, NUMBERS, access_to, close, postgres
 from postgres18 import Postgres18
 from sqlalchemy import event, text
@@ -18,7 +18,7 @@ from sqlalchemy import event, text
 from jupyter_oauthconn.catalog import Placement
 from jupyter_oauthconn.connectors.connector import connector
 
-LIFETIME = 2.0
+LIFETIME = 300.0
 PROCESS = "select pg_backend_pid()"
 
 
@@ -44,13 +44,13 @@ def tokens(make_tokens: Callable[..., IssuedTokens]) -> IssuedTokens:
 
 
 def test_a_session_bound_to_a_dead_token_is_replaced_at_checkout(
-    postgres18: Postgres18, tokens: IssuedTokens
+    postgres18: Postgres18, tokens: IssuedTokens, later: Later
 ) -> None:
     engine = engine_of(postgres18, tokens, bound=True)
     first = process_of(engine)
     assert process_of(engine) == first
     assert tokens.generation == 1
-    time.sleep(LIFETIME + 0.1)
+    later(LIFETIME)
     second = process_of(engine)
     assert second != first
     assert process_of(engine) == second
@@ -59,34 +59,36 @@ def test_a_session_bound_to_a_dead_token_is_replaced_at_checkout(
 
 
 def test_a_transaction_that_runs_is_left_alone(
-    postgres18: Postgres18, tokens: IssuedTokens
+    postgres18: Postgres18, tokens: IssuedTokens, later: Later
 ) -> None:
     engine = engine_of(postgres18, tokens, bound=True)
     with engine.connect() as connection:
         before = connection.execute(text(PROCESS)).scalar_one()
-        time.sleep(LIFETIME + 0.1)
+        later(LIFETIME)
         assert connection.execute(text(PROCESS)).scalar_one() == before
     assert process_of(engine) != before
     close(engine)
 
 
 def test_a_session_that_outlives_its_token_is_kept(
-    postgres18: Postgres18, tokens: IssuedTokens
+    postgres18: Postgres18, tokens: IssuedTokens, later: Later
 ) -> None:
     engine = engine_of(postgres18, tokens, bound=False)
     first = process_of(engine)
-    time.sleep(LIFETIME + 0.1)
+    later(LIFETIME)
     assert process_of(engine) == first
     assert tokens.generation == 1
     close(engine)
 
 
-def test_an_async_engine_replaces_it_too(postgres18: Postgres18, tokens: IssuedTokens) -> None:
+def test_an_async_engine_replaces_it_too(
+    postgres18: Postgres18, tokens: IssuedTokens, later: Later
+) -> None:
     async def processes() -> list[int]:
         engine = engine_of(postgres18, tokens, bound=True, asynchronous=True)
         found = []
-        for pause in (0.0, 0.0, LIFETIME + 0.1):
-            await asyncio.sleep(pause)
+        for passed in (0.0, 0.0, LIFETIME):
+            later(passed)
             async with engine.connect() as connection:
                 found.append((await connection.execute(text(PROCESS))).scalar_one())
         await engine.dispose()
@@ -98,14 +100,14 @@ def test_an_async_engine_replaces_it_too(postgres18: Postgres18, tokens: IssuedT
 
 
 def test_a_listener_of_the_callers_own_sees_each_new_connection(
-    postgres18: Postgres18, tokens: IssuedTokens
+    postgres18: Postgres18, tokens: IssuedTokens, later: Later
 ) -> None:
     """The usual way to set a role or a search path works on with these engines."""
     engine = engine_of(postgres18, tokens, bound=True)
     seen: list[object] = []
     event.listen(engine, "connect", lambda connection, record: seen.append(connection))
     process_of(engine)
-    time.sleep(LIFETIME + 0.1)
+    later(LIFETIME)
     process_of(engine)
     assert len(seen) == 2
     close(engine)
@@ -113,7 +115,10 @@ def test_a_listener_of_the_callers_own_sees_each_new_connection(
 
 @pytest.mark.parametrize("name", [name for name in LIVE if name.startswith("dbapi-")])
 def test_a_bound_dbapi_connection_opens_a_new_one_for_the_next_cursor(
-    name: str, request: pytest.FixtureRequest, make_tokens: Callable[..., IssuedTokens]
+    name: str,
+    request: pytest.FixtureRequest,
+    make_tokens: Callable[..., IssuedTokens],
+    later: Later,
 ) -> None:
     live = LIVE[name]
     store = request.getfixturevalue(live.store)
@@ -122,7 +127,7 @@ def test_a_bound_dbapi_connection_opens_a_new_one_for_the_next_cursor(
     assert live.read(connection, store) == NUMBERS
     assert live.read(connection, store) == NUMBERS
     assert tokens.generation == 1
-    time.sleep(LIFETIME + 0.1)
+    later(LIFETIME)
     assert live.read(connection, store) == NUMBERS
     assert (tokens.generation, tokens.forced) == (2, 0)
     close(connection)
@@ -130,14 +135,17 @@ def test_a_bound_dbapi_connection_opens_a_new_one_for_the_next_cursor(
 
 @pytest.mark.parametrize("name", [name for name in LIVE if name.startswith("dbapi-")])
 def test_an_unbound_dbapi_connection_is_the_drivers_own(
-    name: str, request: pytest.FixtureRequest, make_tokens: Callable[..., IssuedTokens]
+    name: str,
+    request: pytest.FixtureRequest,
+    make_tokens: Callable[..., IssuedTokens],
+    later: Later,
 ) -> None:
     live = LIVE[name]
     live = replace(live, handle=unbound(live.handle))
     store = request.getfixturevalue(live.store)
     connection = live.open(store, make_tokens(lifetime=LIFETIME, opaque=live.opaque))
     assert type(connection).__module__.partition(".")[0] in {"psycopg", "pg8000"}
-    time.sleep(LIFETIME + 0.1)
+    later(LIFETIME)
     assert live.read(connection, store) == NUMBERS
     close(connection)
 
@@ -147,13 +155,13 @@ def unbound(handle: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def test_an_adbc_connection_is_renewed_while_it_lives(
-    flight_sql: FlightSql, tokens: IssuedTokens
+    flight_sql: FlightSql, tokens: IssuedTokens, later: Later
 ) -> None:
     live = LIVE["adbc-flight-sql"]
     connection = live.open(flight_sql, tokens)
     assert live.read(connection, flight_sql) == NUMBERS
     driver = connection.adbc_connection
-    time.sleep(LIFETIME + 0.1)
+    later(LIFETIME)
     flight_sql.calls.clear()
     assert live.read(connection, flight_sql) == NUMBERS
     assert connection.adbc_connection is driver

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pickle
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from counted import MARKER, Connected, CountedTokens, bearer
+from counted import MARKER, MINUTE, Connected, CountedTokens, bearer
+from later import Later
 from leaks import shown
 from recorder import Recorder, Reply, Seen, recorder
 
@@ -49,12 +49,12 @@ def files_of(vendor: Recorder, source: CountedTokens, **options: str) -> Any:
     return connector("filesystem").open(access, account_host=f"127.0.0.1:{vendor.port}/acc")
 
 
-def test_adlfs(vendor: Recorder) -> None:
-    source = CountedTokens(life=0.6)
+def test_adlfs(vendor: Recorder, later: Later) -> None:
+    source = CountedTokens(life=MINUTE)
     files = files_of(vendor, source)
     assert files.ls("sales", detail=False) == ["sales/x.csv"]
     assert set(vendor.tokens) == {bearer(1)}
-    time.sleep(0.6)
+    later(MINUTE)
     vendor.seen.clear()
     files.invalidate_cache()
     assert files.ls("sales", detail=False) == ["sales/x.csv"]
@@ -166,16 +166,18 @@ def test_adlfs_never_across_a_redirect(vendor: Recorder) -> None:
         assert set(other.tokens) == {None}
 
 
-def test_the_synchronous_sdk(vendor: Recorder) -> None:
+def test_the_synchronous_sdk(vendor: Recorder, later: Later) -> None:
     blob = pytest.importorskip("azure.storage.blob", reason="`pip install azure-storage-blob`")
-    access = Connected(CountedTokens(life=0.6)).access("credential", options={"library": "azure"})
+    access = Connected(CountedTokens(life=MINUTE)).access(
+        "credential", options={"library": "azure"}
+    )
     credential = connector("credential").open(access)
     with blob.BlobServiceClient(
         f"{vendor.url}/acc", credential=credential, connection_verify=vendor.ca
     ) as client:
         assert [one.name for one in client.list_containers()] == ["sales"]
         assert set(vendor.tokens) == {bearer(1)}
-        time.sleep(0.6)
+        later(MINUTE)
         vendor.seen.clear()
         assert [one.name for one in client.list_containers()] == ["sales"]
         assert set(vendor.tokens) == {bearer(2)}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.error import URLError
 
 import pytest
-from counted import MARKER, Connected, CountedTokens, bearer
+from counted import MARKER, MINUTE, Connected, CountedTokens, bearer
+from later import Later
 from leaks import shown, told
 from recorder import Recorder, Reply, Seen, recorder
 
@@ -49,12 +49,12 @@ def on_salesforce(server: Recorder, life: float | None, **changes: Any) -> Any:
     return Connected(source, **changes).access("client", options=options)
 
 
-def test_salesforce(salesforce: Recorder) -> None:
-    access = on_salesforce(salesforce, life=0.6)
+def test_salesforce(salesforce: Recorder, later: Later) -> None:
+    access = on_salesforce(salesforce, life=MINUTE)
     client = CLIENT.open(access, verify=salesforce.ca)
     assert client.limits() == {"DailyApiRequests": {"Max": 1}}
     assert salesforce.tokens == [bearer(1)]
-    time.sleep(0.6)
+    later(MINUTE)
     assert CLIENT.check(client, access) == "Salesforce at 127.0.0.1 answered with 1 limits."
     assert salesforce.tokens == [bearer(1), bearer(2)]
     assert MARKER not in shown(client, client.session, client.session.auth)
@@ -102,11 +102,11 @@ def on_github(
     return CLIENT.open(access, retry=None, **options), access
 
 
-def test_github(vendor: Recorder) -> None:
-    client, access = on_github(vendor, CountedTokens(life=0.6))
+def test_github(vendor: Recorder, later: Later) -> None:
+    client, access = on_github(vendor, CountedTokens(life=MINUTE))
     assert client.get_user().login == "ada"
     assert set(vendor.tokens) == {bearer(1)}
-    time.sleep(0.6)
+    later(MINUTE)
     vendor.seen.clear()
     assert CLIENT.check(client, access) == "GitHub at 127.0.0.1 knows ada."
     assert set(vendor.tokens) == {bearer(2)}
@@ -186,11 +186,11 @@ def on_slack(vendor: Recorder, source: CountedTokens) -> tuple[Any, Any]:
     return CLIENT.open(access, base_url=f"{vendor.url}/api/"), access
 
 
-def test_slack(vendor: Recorder) -> None:
-    client, access = on_slack(vendor, CountedTokens(life=0.6))
+def test_slack(vendor: Recorder, later: Later) -> None:
+    client, access = on_slack(vendor, CountedTokens(life=MINUTE))
     answer = client.auth_test()
     assert vendor.tokens == [bearer(1)]
-    time.sleep(0.6)
+    later(MINUTE)
     assert CLIENT.check(client, access) == "Slack knows ada of Acme."
     assert vendor.tokens == [bearer(1), bearer(2)]
     assert MARKER not in shown(client, answer, answer.req_args)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pickle
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from counted import MARKER, Connected, CountedTokens, bearer
+from counted import MARKER, MINUTE, Connected, CountedTokens, bearer
+from later import Later
 from leaks import shown, told
 from recorder import Recorder, Reply, Seen, recorder
 
@@ -87,21 +87,23 @@ def calls(vendor: Recorder) -> list[str | None]:
     return [one.authorization for one in vendor.seen if one.path == WAREHOUSE]
 
 
-def test_each_request_of_a_live_connection_gets_a_fresh_token(vendor: Recorder) -> None:
-    access = Connected(CountedTokens(life=0.6)).access(
+def test_each_request_of_a_live_connection_gets_a_fresh_token(
+    vendor: Recorder, later: Later
+) -> None:
+    access = Connected(CountedTokens(life=MINUTE)).access(
         "credential", options={"library": "databricks"}
     )
     credentials = connector("credential").open(access)
     connection = connect(vendor, credentials)
     assert calls(vendor) == [bearer(1)]
-    time.sleep(0.6)
+    later(MINUTE)
     connection.close()
     assert calls(vendor) == [bearer(1), bearer(2)]
     assert MARKER not in shown(credentials, connection)
 
 
-def test_a_factory_of_headers_among_the_arguments(vendor: Recorder) -> None:
-    access = Connected(CountedTokens(life=0.6)).access(
+def test_a_factory_of_headers_among_the_arguments(vendor: Recorder, later: Later) -> None:
+    access = Connected(CountedTokens(life=MINUTE)).access(
         "dbapi",
         url=f"databricks://127.0.0.1:{vendor.port}?http_path={WAREHOUSE}",
         connect_args={"_port": vendor.port, **arguments(vendor)},
@@ -109,7 +111,7 @@ def test_a_factory_of_headers_among_the_arguments(vendor: Recorder) -> None:
     )
     connection = connector("dbapi").open(access)
     assert calls(vendor) == [bearer(1)]
-    time.sleep(0.6)
+    later(MINUTE)
     connection.close()
     assert calls(vendor) == [bearer(1), bearer(2)]
     assert MARKER not in shown(connection)

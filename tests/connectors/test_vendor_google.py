@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import pickle
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -15,7 +14,8 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
-from counted import MARKER, Connected, CountedTokens, bearer
+from counted import MARKER, MINUTE, Connected, CountedTokens, bearer
+from later import Later
 from leaks import shown, told
 from recorder import Recorder, Reply, Seen, recorder
 from requests.adapters import HTTPAdapter
@@ -79,11 +79,11 @@ def bigquery(vendor: Recorder, source: CountedTokens) -> Any:
     )
 
 
-def test_bigquery_client(vendor: Recorder) -> None:
-    with bigquery(vendor, CountedTokens(life=0.6)) as client:
+def test_bigquery_client(vendor: Recorder, later: Later) -> None:
+    with bigquery(vendor, CountedTokens(life=MINUTE)) as client:
         assert [tuple(row) for row in client.query_and_wait("select 7 a")] == [(7,)]
         assert set(vendor.tokens) == {bearer(1)}
-        time.sleep(0.6)
+        later(MINUTE)
         vendor.seen.clear()
         client.query_and_wait("select 7 a")
         assert set(vendor.tokens) == {bearer(2)}
@@ -136,12 +136,12 @@ def test_bigquery_never_to_a_host_that_is_none_of_the_connection(vendor: Recorde
     assert MARKER not in told(caught.value)
 
 
-def test_bigquery_shows_what_the_service_says(vendor: Recorder) -> None:
-    source = CountedTokens(life=0.5)
+def test_bigquery_shows_what_the_service_says(vendor: Recorder, later: Later) -> None:
+    source = CountedTokens(life=MINUTE)
     with bigquery(vendor, source) as client:
         client.query_and_wait("select 7 a")
         source.failure = ReauthorizationRequiredError("The sign-in behind 'data' is over.")
-        time.sleep(0.5)
+        later(MINUTE)
         with pytest.raises(ReauthorizationRequiredError) as caught:
             client.query_and_wait("select 7 a")
     assert MARKER not in told(caught.value)
@@ -164,12 +164,14 @@ def by_sqlalchemy(
 
 # the wish for another package of Google's, which is not needed
 @pytest.mark.filterwarnings("ignore:Cannot create BigQuery Storage client:UserWarning")
-def test_bigquery_by_sqlalchemy(vendor: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
-    engine, access = by_sqlalchemy(vendor, CountedTokens(life=0.6), monkeypatch)
+def test_bigquery_by_sqlalchemy(
+    vendor: Recorder, monkeypatch: pytest.MonkeyPatch, later: Later
+) -> None:
+    engine, access = by_sqlalchemy(vendor, CountedTokens(life=MINUTE), monkeypatch)
     with engine.connect() as connection:
         assert connection.exec_driver_sql("select 7 a").fetchall() == [(7,)]
         assert set(vendor.tokens) == {bearer(1)}
-        time.sleep(0.6)
+        later(MINUTE)
         vendor.seen.clear()
         assert connection.exec_driver_sql("select 7 a").fetchall() == [(7,)]
         assert set(vendor.tokens) == {bearer(2)}
@@ -209,12 +211,12 @@ def storage(
     return connector("filesystem").open(access, endpoint_url=vendor.url, use_listings_cache=False)
 
 
-def test_gcsfs(vendor: Recorder) -> None:
-    files = storage(vendor, CountedTokens(life=0.6))
+def test_gcsfs(vendor: Recorder, later: Later) -> None:
+    files = storage(vendor, CountedTokens(life=MINUTE))
     assert files.ls("sales", detail=False) == ["sales/x.csv"]
     assert files.cat_file("sales/x.csv") == b"a,b\n1,2\n"
     assert set(vendor.tokens) == {bearer(1)}
-    time.sleep(0.6)
+    later(MINUTE)
     vendor.seen.clear()
     assert files.cat_file("sales/x.csv") == b"a,b\n1,2\n"
     assert set(vendor.tokens) == {bearer(2)}
@@ -328,12 +330,12 @@ def sheets(vendor: Recorder, source: CountedTokens) -> tuple[Any, Any, _Detour]:
     return client, access, detour
 
 
-def test_gspread(vendor: Recorder) -> None:
-    client, access, detour = sheets(vendor, CountedTokens(life=0.6))
+def test_gspread(vendor: Recorder, later: Later) -> None:
+    client, access, detour = sheets(vendor, CountedTokens(life=MINUTE))
     assert client.open_by_key("k").title == "Budget"
     assert set(vendor.tokens) == {bearer(1)}
     assert set(detour.meant_for) == {"sheets.googleapis.com"}
-    time.sleep(0.6)
+    later(MINUTE)
     vendor.seen.clear()
     assert connector("client").check(client, access) == "Google Sheets opened 'Budget'."
     assert set(vendor.tokens) == {bearer(2)}

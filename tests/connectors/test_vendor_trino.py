@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from counted import MARKER, Connected, CountedTokens, bearer
+from counted import MARKER, MINUTE, Connected, CountedTokens, bearer
+from later import Later
 from leaks import shown
 from recorder import Answer, Recorder, Reply, Seen, recorder
 
@@ -51,12 +51,12 @@ def opened(vendor: Recorder, source: CountedTokens, kind: str = "engine") -> Any
     return connector(kind).open(access)
 
 
-def test_each_request_gets_a_fresh_token(vendor: Recorder) -> None:
-    engine = opened(vendor, CountedTokens(life=0.6))
+def test_each_request_gets_a_fresh_token(vendor: Recorder, later: Later) -> None:
+    engine = opened(vendor, CountedTokens(life=MINUTE))
     with engine.connect() as connection:
         assert connection.exec_driver_sql("select 1").fetchall() == [(1,)]
         assert set(vendor.tokens) == {bearer(1)}
-        time.sleep(0.6)
+        later(MINUTE)
         vendor.seen.clear()
         assert connection.exec_driver_sql("select 1").fetchall() == [(1,)]
         assert set(vendor.tokens) == {bearer(2)}

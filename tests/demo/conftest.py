@@ -133,7 +133,7 @@ def server(clock: Clock) -> Iterator[PracticeServer]:
 
 @pytest.fixture
 def http() -> Iterator[httpx2.Client]:
-    with httpx2.Client(trust_env=False, timeout=5) as client:
+    with httpx2.Client(trust_env=False, timeout=30) as client:
         yield client
 
 

@@ -19,15 +19,20 @@ from jupyter_oauthconn.demo import PracticeServer
 from jupyter_oauthconn.demo.database import RadiusServer, SalesDatabase, sales_database
 from jupyter_oauthconn.demo.database.guard import end_server
 
-from .conftest import App
+from .conftest import App, Clock
 
 ANALYST, GUEST = "analyst@example.com", "guest@example.com"
 
 
 @pytest.fixture(scope="module")
-def issuing() -> Iterator[PracticeServer]:
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(scope="module")
+def issuing(clock: Clock) -> Iterator[PracticeServer]:
     """One provider for the database: it is asked about every password."""
-    with PracticeServer() as running:
+    with PracticeServer(clock=clock) as running:
         yield running
 
 
@@ -75,11 +80,11 @@ def test_it_is_for_reading(database, person):
         connection.execute("delete from sales")
 
 
-def test_a_token_that_has_ended_is_refused_and_its_successor_taken(database, person):
+def test_a_token_that_has_ended_is_refused_and_its_successor_taken(database, person, clock):
     person.provider.dials.access_token_seconds = 1
     first = person.sign_in()
     connect(database, first["access_token"]).close()
-    time.sleep(1.1)
+    clock.advance(1)
     assert refused(database, first["access_token"])
     second = person.refresh(first["refresh_token"]).json()
     connect(database, second["access_token"]).close()
@@ -242,7 +247,7 @@ def test_what_a_stranger_sends_does_not_end_it(packet):
     """Every user of this machine can send to the port."""
     server = RadiusServer(lambda password, user: True)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
-        stranger.settimeout(5)
+        stranger.settimeout(30)
         stranger.sendto(packet, ("127.0.0.1", server.port))
         good = bytes([1, 7, 0, 41]) + bytes(16) + bytes([2, 18]) + bytes(16) + bytes([1, 3, 65])
         stranger.sendto(good, ("127.0.0.1", server.port))
@@ -263,7 +268,7 @@ def test_who_cannot_be_judged_is_refused_and_the_next_one_is_answered(error):
     server = RadiusServer(accepts)
     answers = []
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-        client.settimeout(5)
+        client.settimeout(30)
         for user in b"AB":
             request = bytes([1, 7, 0, 41]) + bytes(16) + bytes([2, 18]) + bytes(16)
             client.sendto(request + bytes([1, 3, user]), ("127.0.0.1", server.port))

@@ -23,6 +23,8 @@ from jupyter_oauthconn.errors import (
 )
 from jupyter_oauthconn.model import Secret
 
+from .held import holding_answers
+
 
 @pytest.fixture
 def practice(server):
@@ -171,7 +173,8 @@ def test_fault_drip_begins_to_answer_and_does_not_hold_up_others(practice, app):
             timeout=0.2,
         )
     assert app.data("sales", first["access_token"]).status_code == 200
-    assert time.monotonic() - begun < 5
+    # of several minutes
+    assert time.monotonic() - begun < 30
     assert practice.requests("token", fault="drip")[0].outcome == "ok"
 
 
@@ -190,8 +193,9 @@ def test_faults_drop_and_patch_change_one_field(practice, app):
 @pytest.mark.parametrize("shift", [-3600, 3600])
 def test_fault_clock_shifts_the_date(practice, app, shift):
     practice.fault(f"clock:{shift}")
+    asked = int(time.time())  # a date has whole seconds
     date = parsedate_to_datetime(app.refresh("any").headers["Date"]).timestamp()
-    assert date - time.time() == pytest.approx(shift, abs=5)
+    assert asked <= date - shift <= time.time()
 
 
 def test_faults_of_other_endpoints(practice, app):
@@ -240,12 +244,16 @@ def test_slow_token_answers_do_not_hold_up_the_data(practice, app):
     token = app.sign_in()["access_token"]
     practice.slow_seconds = 0.4
     begun = time.monotonic()
-    slow = threading.Thread(target=app.refresh, args=("any",))
-    slow.start()
-    assert app.data("sales", token).status_code == 200
-    assert time.monotonic() - begun < 0.4
-    slow.join()
+    app.refresh("any")
     assert time.monotonic() - begun >= 0.4
+
+    with holding_answers(app.provider) as held:
+        slow = threading.Thread(target=app.refresh, args=("another",))
+        slow.start()
+        held.wait_for(1)
+        assert app.data("sales", token).status_code == 200
+        assert slow.is_alive()
+    slow.join()
 
 
 def test_register_adds_a_client(practice, app):
@@ -291,10 +299,12 @@ def test_not_started_says_how():
 
 
 def test_nothing_there_is_said_with_the_address():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    with pytest.raises(ServiceUnreachableError) as caught:
-        Practice().attach(f"http://127.0.0.1:{port}")
+    # taken, so that nobody else gets the port meanwhile, and nobody listens
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        with pytest.raises(ServiceUnreachableError) as caught:
+            Practice().attach(f"http://127.0.0.1:{port}")
     assert caught.value.url == f"http://127.0.0.1:{port}"
 
 
@@ -339,7 +349,7 @@ def test_dials_turn_from_another_process(app, practice):
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=60,
     )
     assert child.returncode == 0, child.stderr
     assert json.loads(child.stdout) == [app.server.issuer, 1, False]
@@ -363,7 +373,7 @@ def test_start_makes_one_where_none_is_named():
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=60,
     )
     assert (child.returncode, child.stdout, child.stderr) == (0, "10 True\n", "")
 
@@ -389,5 +399,5 @@ def test_a_provider_in_a_process_of_its_own_and_its_end(http):
             assert f"cannot use port {port}" in taken.stderr
         finally:
             process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(30) == 0
         assert process.stderr.read() == ""

@@ -190,7 +190,7 @@ def test_a_consent_page_works_once(app):
 
 def test_a_consent_page_works_in_its_own_browser_only(app):
     page = app.question()
-    with httpx2.Client(trust_env=False) as other:
+    with httpx2.Client(trust_env=False, timeout=30) as other:
         assert app.answer(page, http=other).status_code == 400
         app_other = other.get(page.url)
         assert app_other.status_code == 200

@@ -33,7 +33,7 @@ class CertifiedProvider:
         assert line, "oidc-provider did not start; see `node server.mjs`"
         self.issuer: str
         self.issuer, control = json.loads(line).values()
-        self._control = httpx2.Client(base_url=control, trust_env=False)
+        self._control = httpx2.Client(base_url=control, trust_env=False, timeout=60)
 
     def set(self, **settings: object) -> None:
         """Changes settings of server.mjs, e.g. `seconds={"AccessToken": 2}`."""
@@ -55,7 +55,7 @@ class CertifiedProvider:
     def userinfo(self, token: str) -> httpx2.Response:
         """Data behind the token."""
         headers = {"Authorization": f"Bearer {token}"}
-        return httpx2.get(f"{self.issuer}/me", headers=headers, trust_env=False)
+        return httpx2.get(f"{self.issuer}/me", headers=headers, trust_env=False, timeout=60)
 
     def is_active(self, token: str) -> bool:
         """What the provider itself says about a token (RFC 7662)."""
@@ -64,13 +64,14 @@ class CertifiedProvider:
             data={"token": token},
             auth=("resource", "resource-secret"),
             trust_env=False,
+            timeout=60,
         )
         active: bool = answer.raise_for_status().json()["active"]
         return active
 
     def close(self) -> None:
         self._control.close()
-        self._process.communicate(timeout=10)  # closes its standard input, which ends it
+        self._process.communicate(timeout=60)  # closes its standard input, which ends it
 
 
 def install() -> None:

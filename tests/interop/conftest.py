@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from jupyter_oauthconn.broker.local import LocalBroker
 from jupyter_oauthconn.model import (
@@ -21,6 +22,7 @@ from jupyter_oauthconn.model import (
     Settings,
     Status,
 )
+from jupyter_oauthconn.storage.tables import authorizations
 
 from .certified_provider import CertifiedProvider, install
 from .visitor import Visitor
@@ -62,7 +64,15 @@ class Laptop:
         current = self.broker.access_token("data").generation
         return self.broker.access_token("data", rejected_generation=current).reveal()
 
-    def ended(self, authorization: Authorization, seconds: float = 15) -> Authorization:
+    def expire(self, authorization: Authorization) -> None:
+        """Its time is over; a short one may be over before a busy machine has begun."""
+        store = self.broker._service.store
+        past = store.now() - timedelta(seconds=1)
+        with store.database.writing() as connection:
+            ours = authorizations.c.id == authorization.id
+            connection.execute(sa.update(authorizations).where(ours).values(expires_at=past))
+
+    def ended(self, authorization: Authorization, seconds: float = 60) -> Authorization:
         return self.broker.authorization(authorization.id, wait=timedelta(seconds=seconds))
 
     @property

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
@@ -17,7 +16,6 @@ from jupyter_oauthconn.model import (
     ClientDraft,
     ConnectionDraft,
     Endpoints,
-    Settings,
     State,
 )
 
@@ -62,10 +60,10 @@ def test_sec_02_state_is_random_and_never_repeats(laptop: Laptop) -> None:
     assert all(re.fullmatch(r"[A-Za-z0-9_-]{22,}", one) for one in states)
 
 
-def test_sec_02_an_expired_state_is_refused(make_laptop: Callable[..., Laptop]) -> None:
-    laptop = make_laptop(Settings(authorization_lifetime=timedelta(seconds=1)))
+def test_sec_02_an_expired_state_is_refused(laptop: Laptop) -> None:
     visitor, started = laptop.visitor(), laptop.start()
     callback = visitor.consent(visitor.start(started.public_url or ""))
+    laptop.expire(started)
     assert laptop.ended(started).state is AuthorizationState.EXPIRED
     refused(visitor, callback)
     assert laptop.provider.token_requests() == 0
@@ -389,9 +387,7 @@ def test_sec_20_the_two_loopback_names_are_kept_apart(laptop: Laptop) -> None:
 def test_another_redirect_uri_at_the_provider_is_shown_there_and_stores_nothing(
     make_laptop: Callable[..., Laptop],
 ) -> None:
-    laptop = make_laptop(
-        Settings(authorization_lifetime=timedelta(seconds=1.5)), client_id="elsewhere"
-    )
+    laptop = make_laptop(client_id="elsewhere")
     started = laptop.start()
     visitor = laptop.visitor()
     visitor.open(visitor.start(started.public_url or ""))
@@ -400,6 +396,7 @@ def test_another_redirect_uri_at_the_provider_is_shown_there_and_stores_nothing(
     assert visitor.at.url.path == "/auth"  # the provider's own page: it sends nobody back
     assert "redirect_uri" in visitor.at.text
     assert laptop.broker.authorization(started.id).state is AuthorizationState.PENDING
+    laptop.expire(started)
     assert laptop.ended(started).state is AuthorizationState.EXPIRED
     assert laptop.provider.token_requests() == 0
 

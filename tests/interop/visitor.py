@@ -41,7 +41,7 @@ class Visitor:
     """One browser. `at` is the page that it shows."""
 
     def __init__(self) -> None:
-        self.http = httpx2.Client(trust_env=False, timeout=20)
+        self.http = httpx2.Client(trust_env=False, timeout=60)
         self.at: httpx2.Response | None = None
         self.visited: list[str] = []
 

@@ -13,6 +13,11 @@ import pytest
 import jupyter_oauthconn as oc
 
 HERE = Path(__file__).parent
+#: How long anything of a kernel may take on a busy machine.
+KERNEL_SECONDS = 60
+#: An interrupt that is not seen leaves a cell waiting for 20 s (its question to the service) or for
+#: ever; one that is seen ends it well before, also on a busy machine.
+SOON_SECONDS = 10
 sys.path.insert(0, str(HERE))  # real kernels and worker processes import the fake by name, too
 
 from fake_broker import FakeBroker  # noqa: E402
@@ -39,7 +44,9 @@ class Kernel:
         request: str = self.client.execute(code, allow_stdin=allow_stdin)
         return request
 
-    def finish(self, request: str, timeout: float = 20) -> tuple[list[dict[str, Any]], dict]:
+    def finish(
+        self, request: str, timeout: float = KERNEL_SECONDS
+    ) -> tuple[list[dict[str, Any]], dict]:
         """Messages of a cell until it is idle, and its reply."""
         messages = []
         while True:
@@ -57,12 +64,20 @@ class Kernel:
     def run(self, code: str, *, allow_stdin: bool = False) -> tuple[list[dict[str, Any]], dict]:
         return self.finish(self.start(code, allow_stdin=allow_stdin))
 
-    def run_aside(self, code: str) -> None:
-        """Runs code beside a cell that waits: the control channel is served all the time."""
-        content = {"code": code}
-        self.client.control_channel.send(self.client.session.msg("fake_service", content=content))
+    def run_aside(self, code: str, *, until: str = "True") -> None:
+        """Runs code beside a cell that waits: the control channel is served all the time.
 
-    def until(self, request: str, kind: str, timeout: float = 20) -> dict[str, Any]:
+        Returns when that is done and `until`, an expression, has become true.
+        """
+        content = {"code": code, "until": until}
+        message = self.client.session.msg("fake_service", content=content)
+        self.client.control_channel.send(message)
+        while True:
+            reply = self.client.get_control_msg(timeout=KERNEL_SECONDS)
+            if reply["parent_header"].get("msg_id") == message["header"]["msg_id"]:
+                return
+
+    def until(self, request: str, kind: str, timeout: float = KERNEL_SECONDS) -> dict[str, Any]:
         """The first message of that kind from a cell that still runs."""
         while True:
             message = self.client.get_iopub_msg(timeout=timeout)
@@ -70,7 +85,7 @@ class Kernel:
                 found: dict[str, Any] = message
                 return found
 
-    def answer(self, text: str, timeout: float = 20) -> dict[str, Any]:
+    def answer(self, text: str, timeout: float = KERNEL_SECONDS) -> dict[str, Any]:
         """Answers the next question; returns what was asked."""
         asked = self.client.get_stdin_msg(timeout=timeout)
         self.client.input(text)
@@ -85,6 +100,17 @@ class Kernel:
                 return
 
 
+#: `fake_service` messages run beside a waiting cell, as a front end's thread would.
+ASIDE = """
+import asyncio
+kernel_app = get_ipython().kernel
+async def _aside(stream, ident, message):
+    exec(message["content"]["code"], globals())
+    while not eval(message["content"]["until"], globals()):
+        await asyncio.sleep(0.01)
+    kernel_app.session.send(stream, "fake_service_reply", {}, message, ident=ident)
+kernel_app.control_handlers["fake_service"] = _aside
+"""
 SETUP = f"""
 import sys, threading
 sys.path.insert(0, {str(HERE)!r})
@@ -92,11 +118,7 @@ from fake_broker import FakeBroker
 import jupyter_oauthconn as oc
 broker = FakeBroker("sales", "fresh")
 oc.use(broker)
-# a front end's thread plays the person: `fake_service` messages run beside a waiting cell
-kernel_app = get_ipython().kernel
-async def _aside(stream, ident, message):
-    exec(message["content"]["code"], globals())
-kernel_app.control_handlers["fake_service"] = _aside
+{ASIDE}
 %load_ext jupyter_oauthconn
 """
 

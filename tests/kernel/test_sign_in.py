@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,10 @@ from fake_broker import FakeBroker
 import jupyter_oauthconn as oc
 from jupyter_oauthconn.kernel import current, display
 from jupyter_oauthconn.model import Authorization, Flow
+
+#: A wait that does not see its end lasts as long as a question to the service (20 s) or for ever;
+#: one that sees it ends well before, also on a busy machine.
+SOON_SECONDS = 10
 
 
 class Terminal(io.StringIO):
@@ -86,7 +91,7 @@ def test_waits_no_longer_than_asked(broker: FakeBroker) -> None:
     began = time.monotonic()
     with pytest.raises(oc.errors.InteractionRequiredError, match="in the time given") as caught:
         oc.connect("fresh", wait=0.05)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < SOON_SECONDS
     # it stays open, and the same call goes on with it
     assert caught.value.authorization == broker.pending("fresh")
     soon(broker, lambda: None)
@@ -140,7 +145,7 @@ def test_two_threads_one_display(broker: FakeBroker, capsys: pytest.CaptureFixtu
         time.sleep(0.01)
     broker.sign_in("fresh")
     for one in threads:
-        one.join(10)
+        one.join(60)
     assert len(conns) == 4
     shown = capsys.readouterr().err
     assert shown.count("sign in at") == shown.count("authenticated as") == 1
@@ -180,9 +185,9 @@ async def test_cancelling_ends_the_wait_and_leaves_the_sign_in(
     began = time.monotonic()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    while _waiting_threads() and time.monotonic() - began < 5:
+    while _waiting_threads():
+        assert time.monotonic() - began < SOON_SECONDS
         await asyncio.sleep(0.01)
-    assert time.monotonic() - began < 1
     assert broker.pending("fresh") is not None
     assert "not authenticated" in capsys.readouterr().err
 
@@ -209,10 +214,11 @@ def test_another_account_is_asked_about_on_the_page(
         threading.Timer(1.5, broker.sign_in, ("sales", "guest@example.com")).start()
 
     broker.on_authorize = come_back
+    began = time.monotonic()
     conn = oc.authenticate("sales", again=True, flow=flow)
     assert conn.identity == "guest@example.com"
     # once while nobody is there, then about once a second
-    assert broker.calls.count("authorization") <= 4
+    assert broker.calls.count("authorization") <= time.monotonic() - began + 2
     assert "confirm" not in broker.calls
 
 
@@ -233,7 +239,7 @@ def test_another_account_that_nobody_confirms_in_time(broker: FakeBroker) -> Non
     began = time.monotonic()
     with pytest.raises(oc.errors.InteractionRequiredError, match="in the time given"):
         oc.authenticate("sales", again=True, wait=0.3)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < SOON_SECONDS
 
 
 @pytest.mark.usefixtures("at_terminal")
@@ -279,7 +285,7 @@ def test_another_account_that_is_not_wanted(
 def test_another_account_where_nobody_can_answer(broker: FakeBroker) -> None:
     soon(broker, lambda: broker.come_back_as("sales", "guest@example.com"))
     with pytest.raises(oc.errors.InteractionRequiredError, match="nobody can be asked") as caught:
-        oc.authenticate("sales", again=True, flow="device", wait=5.0)
+        oc.authenticate("sales", again=True, flow="device", wait=60.0)
     assert "%connect auth sales" in caught.value.hint
     assert "confirm" not in broker.calls
 
@@ -313,17 +319,25 @@ def test_the_wait_outlives_a_restart_of_the_service(
 def test_a_service_that_stays_away_ends_the_wait(
     broker: FakeBroker, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    # the clock is moved by hand: a pause that a busy machine draws out would end the wait early
+    now, moments, asked = [0.0], iter([0.0, 0.5, 1.5]), []
     monkeypatch.setattr("jupyter_oauthconn.kernel.sign_in.polling._RESTART_SECONDS", 0.6)
+    monkeypatch.setattr(
+        "jupyter_oauthconn.kernel.sign_in.polling.time", SimpleNamespace(monotonic=lambda: now[0])
+    )
 
     def gone(*_: Any, **__: Any) -> Authorization:
-        broker.calls.append("authorization")
+        asked.append(time.monotonic())
+        now[0] = next(moments)
         raise oc.errors.ServiceUnreachableError("The token service at … does not answer.")
 
     monkeypatch.setattr(broker, "authorization", gone)
     with pytest.raises(oc.errors.ServiceUnreachableError, match="does not answer"):
         oc.connect("fresh")
-    # asked after 0, 0.5 and 1.5 seconds
-    assert broker.calls.count("authorization") == 3
+    # asked after 0, 0.5 and 1.5 seconds, or somewhat later
+    first, second, third = asked
+    assert second - first > 0.45
+    assert third - second > 0.95
     assert (
         capsys.readouterr().err.splitlines()[-1].startswith("fresh: not authenticated (The token")
     )
@@ -333,14 +347,16 @@ def test_a_service_that_stays_away_ends_the_wait(
 def test_an_error_that_does_not_pass_ends_the_wait_at_once(
     broker: FakeBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    asked: list[UUID] = []
+
     def unknown(id: UUID, **_: Any) -> Authorization:
+        asked.append(id)
         raise oc.errors.UnknownAuthorizationError(str(id))
 
     monkeypatch.setattr(broker, "authorization", unknown)
-    began = time.monotonic()
     with pytest.raises(oc.errors.UnknownAuthorizationError):
         oc.connect("fresh")
-    assert time.monotonic() - began < 1
+    assert len(asked) == 1  # not asked again, as after an outage
 
 
 @pytest.mark.usefixtures("at_terminal")

@@ -23,18 +23,18 @@ from jupyter_oauthconn.model import Authorization
 
 from ..broker.desk import Person
 from ..jupyter import JupyterServer, jupyter_server
-from .conftest import Kernel
+from .conftest import ASIDE, SOON_SECONDS, Kernel
 
 BASE = "/my%20base/"
 CARD = "application/vnd.jupyter-oauthconn.authorization+json"
-SETUP = """
+SETUP = f"""{ASIDE}
 %load_ext jupyter_oauthconn
 import jupyter_oauthconn as oc
 import http.client
 sent = []
 putrequest = http.client.HTTPConnection.putrequest
 def counting(self, method, url, *rest, **options):
-    sent.append(f"{method} {url.partition('?')[0].rpartition('/')[2]}")
+    sent.append(method + " " + url.partition('?')[0].rpartition('/')[2])
     return putrequest(self, method, url, *rest, **options)
 http.client.HTTPConnection.putrequest = counting
 """
@@ -206,7 +206,7 @@ def test_each_further_question_is_one_request(
         began = time.monotonic()
         request = kernel.start("conn = oc.connect('sales')", allow_stdin=True)
         shown = kernel.until(request, "display_data")["content"]
-        time.sleep(2.5)
+        kernel.run_aside("", until="sum(one.startswith('GET') for one in sent) == 3")
         person(pending_of(server, shown))
         _, reply = kernel.finish(request)
         assert reply["status"] == "ok", reply
@@ -220,16 +220,18 @@ def test_each_further_question_is_one_request(
 @pytest.mark.parametrize(
     "code", ["oc.connect('sales')", "await oc.Connection('sales').atoken()", "%connect sales"]
 )
-def test_interrupting_ends_the_wait_within_a_second(
+def test_interrupting_ends_the_wait_at_once(
     kernel: ServedKernel, server: JupyterServer, person: Person, code: str
 ) -> None:
     request = kernel.start(code, allow_stdin=True)
     shown = kernel.until(request, "display_data")["content"]
-    time.sleep(0.5)  # well into the long poll
+    # the long poll is sent, and has come where its answer is waited for
+    kernel.run_aside("", until=f"'GET {shown['data'][CARD]['id']}' in sent")
+    time.sleep(0.2)
     began = time.monotonic()
     kernel.interrupt()
     messages, reply = kernel.finish(request)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < SOON_SECONDS
     (error,) = outputs(messages, "error")
     assert error["traceback"] == [
         "sales: stopped waiting. The sign-in is still open; run the same line to go on."
@@ -380,19 +382,23 @@ def test_the_wait_survives_a_restart_of_the_server(
             pending = broker.authorize("sales")
             with ThreadPoolExecutor(1) as pool:
                 waiting = pool.submit(lambda: oc.connect("sales", wait=True).token().generation)
-                time.sleep(0.5)  # the long poll is under way
+                # its first request is answered, and soon the long poll is under way
+                server.wait_for(
+                    lambda: "connections/sales/token" in server.log, "it does not ask for a token"
+                )
+                time.sleep(0.5)
                 server.restart()
                 person = Person(server)
                 person(pending)
                 person.close()
-                assert waiting.result(30) == 1
+                assert waiting.result(60) == 1
 
 
 def test_a_server_without_the_extension_says_so(tmp_path: Path) -> None:
     """Nothing falls back silently: a page of the kernel's own might be on a machine far away."""
     config = {"ServerApp": {"jpserver_extensions": {"jupyter_oauthconn": False}}}
     with jupyter_server(tmp_path, config=config, ready=False) as server:
-        server.wait_for(server._answers, "it does not answer", 45)
+        server.wait_for(server._answers, "it does not answer")
         kernel = ServedKernel(server)
         try:
             kernel.run("%load_ext jupyter_oauthconn\nimport jupyter_oauthconn as oc")

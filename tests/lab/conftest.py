@@ -13,20 +13,17 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, FloatRect, Locator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, FloatRect, Locator, Page
 
 from jupyter_oauthconn.broker.local import LocalBroker
 from jupyter_oauthconn.demo import PracticeServer
 from jupyter_oauthconn.model import ClientDraft, ConnectionDraft, Settings, Status
 
-from ..browser.conftest import axe, check_page, chromium
+from ..browser.conftest import PATIENCE, axe, check_page, chromium
 from ..jupyter import JupyterServer, jupyter_server
 from .notebook_page import NotebookPage, write_notebook
 
 __all__ = ["axe", "check_page", "chromium"]
-
-# a busy machine is no fault
-expect.set_options(timeout=15_000)
 
 ROOT = Path(__file__).parents[2]
 BUILT = ROOT / "jupyter_oauthconn" / "labextension"
@@ -81,7 +78,7 @@ class Lab:
         """A page of a new browser that has never been here."""
         size = {"width": 1100, "height": 700}
         context = self.chromium.new_context(**{"viewport": size, **options})
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE)
         self.contexts.append(context)
         return context.new_page()
 

@@ -42,7 +42,7 @@ def front_door(issuer: str, *, remembers_consent: bool = False) -> Iterator[str]
 
 def agree(address: str) -> str:
     """Consents at the practice provider as a person would; returns where she is sent."""
-    with httpx2.Client(trust_env=False) as browser:
+    with httpx2.Client(trust_env=False, timeout=30) as browser:
         page = browser.get(address)
         form = Forms(page.text).forms[0]
         chosen = {**form.fields, "account": "analyst@example.com", "decision": "allow"}

@@ -78,7 +78,7 @@ class NotebookPage:
             self.focus(number)
             self.page.keyboard.press("Control+Enter")
             with suppress(AssertionError):  # before its kernel is connected a key does nothing
-                expect(self.prompt(number)).not_to_have_text(before, timeout=2_000)
+                expect(self.prompt(number)).not_to_have_text(before, timeout=5_000)
                 return
         raise AssertionError(f"cell {number} does not start")
 

@@ -48,6 +48,8 @@ def goes_on_by_keyboard(notebook: NotebookPage) -> None:
 
 
 def tab_to(page: Page, key: str, wanted: Locator) -> None:
+    # a card has no buttons until the service has answered it, and Tab goes past such a one
+    expect(wanted).to_be_visible()
     for _ in range(12):
         page.keyboard.press(key)
         if wanted.evaluate("node => node === document.activeElement"):

@@ -169,7 +169,9 @@ HTML('<iframe id="ours" src="/oauthconn/connect/{name}"></iframe>'
         answers.append(answer)
 
     notebook.page.on("response", note)
-    shown = notebook.run(0)
+    # the control may be there first: nothing can be said of our page before it is answered
+    with notebook.page.expect_response(lambda one: f"/connect/{name}" in one.url):
+        shown = notebook.run(0)
     expect(shown.frame_locator("#control").locator("body")).to_contain_text("kernels")
     expect(shown.frame_locator("#ours").get_by_role("button")).to_have_count(0)
     expect(shown.frame_locator("#ours").get_by_text(name)).to_have_count(0)

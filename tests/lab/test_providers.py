@@ -58,7 +58,7 @@ def test_a_certified_provider_with_pages_of_its_own(lab: Lab, certified: Certifi
     expect(notebook.wait(0)).to_contain_text("ada@example.com")
     expect(notebook.wait(1)).to_have_text(re.compile(r"North 120\s+South 95\s+ada"))
     assert certified.token_requests() == 1
-    stranger = httpx2.get(f"{certified.issuer}/rows", trust_env=False)
+    stranger = httpx2.get(f"{certified.issuer}/rows", trust_env=False, timeout=30)
     assert stranger.status_code == 401
 
 

@@ -53,7 +53,7 @@ def test_kernels_call_where_it_listens(
     with jupyter_server(tmp_path, host=called, config=config) as server:
         port = urlsplit(server.url).port
         assert service_url(server) == f"http://{host}:{port}/oauthconn/"
-        with urlopen(f"{service_url(server)}api/v1/health", timeout=10) as answer:
+        with urlopen(f"{service_url(server)}api/v1/health", timeout=60) as answer:
             assert answer.status == 200
 
 
@@ -75,7 +75,7 @@ def test_https_with_a_certificate_of_its_own(tmp_path: Path) -> None:
         assert "PRIVATE KEY" not in body["certificate"]
         trust = ssl.create_default_context(cadata=body["certificate"])
         asked = Request(f"{body['url']}api/v1/me", headers=server.kernel_headers)
-        with urlopen(asked, timeout=10, context=trust) as answer:
+        with urlopen(asked, timeout=60, context=trust) as answer:
             assert json.load(answer)["where"] == "server"
 
 

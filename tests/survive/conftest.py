@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from importlib import resources
@@ -136,12 +137,19 @@ class World:
         """The access tokens serve, and it is time to renew them."""
         self._change(names, refresh_at=self.store.now() - timedelta(seconds=1))
 
-    def _change(self, names: Sequence[str], **values: datetime) -> None:
+    def _change(
+        self, names: Sequence[str], *where: sa.ColumnElement[bool], **values: datetime
+    ) -> None:
         ids = [self.broker._service.connections.get(self.broker._person, name).id for name in names]
         with self.store.database.writing() as connection:
             connection.execute(
-                sa.update(grants).where(grants.c.connection_id.in_(ids)).values(**values)
+                sa.update(grants).where(grants.c.connection_id.in_(ids), *where).values(**values)
             )
+
+    def end_leases(self, *names: str) -> None:
+        """Those who hold a lease lose it in a moment."""
+        soon = self.store.now() + timedelta(seconds=1)
+        self._change(names, grants.c.lease_until.is_not(None), lease_until=soon)
 
     def refreshes(self, **fields: object) -> int:
         """How many refresh requests the provider has got."""
@@ -149,7 +157,7 @@ class World:
         return len(asked)
 
     def wait_for_refreshes(self, count: int) -> None:
-        until(lambda: self.refreshes() >= count)
+        until(lambda: self.refreshes() >= count, 60)
 
     def lost(self, names: Sequence[str]) -> list[str]:
         """Expires all grants and asks for new tokens: whose person would have to sign in again."""
@@ -266,6 +274,17 @@ class Timeless:
     def status(self, name: str) -> Status:
         return self.service.connections.seen(self.person, name).status
 
+    @contextmanager
+    def meeting(self, fault: str) -> Iterator[None]:
+        """The next request meets that fault. A provider that drips is not waited for long."""
+        self.provider.faults.plan(fault)
+        transport = self.service.transport
+        usual = transport._total_seconds
+        if fault == "drip":
+            transport._total_seconds = 2.0
+        yield
+        transport._total_seconds = usual
+
     def refreshes(self) -> list[Record]:
         return self.provider.requests("token", grant_type="refresh_token")
 
@@ -282,8 +301,6 @@ class Timeless:
     def _open(self) -> None:
         store = Store.open(home=self.home, clock=self.clock)
         self.service = TokenService(Settings(), store, self._catalog)
-        # a provider that drips is not waited for long
-        self.service.transport._total_seconds = 1.0
 
 
 @pytest.fixture

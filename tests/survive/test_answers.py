@@ -96,8 +96,8 @@ def world(timeless: Timeless) -> Timeless:
 def test_a_failure_that_keeps_the_grant(world: Timeless, fault: str, alive: bool) -> None:
     case, old = PASSING[fault], world.ask("sales")
     world.clock.pass_(LIFE - 10 if alive else LIFE + 10)
-    world.provider.faults.plan(fault)
-    assert [ask(world, old), len(world.refreshes())] == ["old" if alive else case.gives, 1]
+    with world.meeting(fault):
+        assert [ask(world, old), len(world.refreshes())] == ["old" if alive else case.gives, 1]
     status, grant = world.status("sales"), world.grant("sales")
     assert grant is not None
     assert status.last_error is not None
@@ -255,8 +255,8 @@ def test_within_a_grace_period_a_lost_answer_is_asked_for_again(
     timeless.sign_in("sales")
     old = timeless.ask("sales")
     timeless.clock.pass_(LIFE + 10)
-    timeless.provider.faults.plan(fault)
-    assert ask(timeless, old) == "provider_unavailable"
+    with timeless.meeting(fault):
+        assert ask(timeless, old) == "provider_unavailable"
     timeless.clock.pass_(20)
     assert ask(timeless, old) == RENEWED
     assert [one.outcome for one in timeless.refreshes()] == ["ok", "ok"]

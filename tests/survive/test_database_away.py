@@ -9,16 +9,15 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from jupyter_oauthconn.model import AccessToken
-from jupyter_oauthconn.service.refresh import flight
-from jupyter_oauthconn.storage import database
+from jupyter_oauthconn.service.refresh import exchange, flight
 
+from ..demo.held import holding_answers
 from .conftest import World, until
 
 GRANTS = [f"sales{number}" for number in range(10)]
@@ -32,17 +31,16 @@ def test_postgresql_crashes_while_ten_answers_are_in_hand(
     world.expire(*GRANTS)
     fleet = world.fleet(2)
     # the provider answers after the database has gone
-    world.server.provider.dials.slow_seconds = 2
-    for one, names in zip(fleet, (GRANTS[:5], GRANTS[5:]), strict=True):
-        one.tell("ask", names=names, threads=1, at=0)
-    world.wait_for_refreshes(len(GRANTS))
-    postgres.stop(immediate=True)
+    with holding_answers(world.server.provider) as held:
+        for one, names in zip(fleet, (GRANTS[:5], GRANTS[5:]), strict=True):
+            one.tell("ask", names=names, threads=1, at=0)
+        held.wait_for(len(GRANTS))
+        postgres.stop(immediate=True)
     until(lambda: sum(one.tell("unsaved") for one in fleet) == len(GRANTS))
     results = [result for one in fleet for result in one.tell("answers")]
     assert [one.get("generation") for one in results] == [2] * len(GRANTS), results
     postgres.start()
     until(lambda: sum(one.tell("unsaved") for one in fleet) == 0)
-    world.server.provider.dials.slow_seconds = 0
     for name in GRANTS:
         grant = world.grant(name)
         assert grant is not None
@@ -54,20 +52,24 @@ def test_postgresql_crashes_while_ten_answers_are_in_hand(
 
 
 def test_whoever_takes_over_waits_for_the_answer_that_the_one_before_could_not_save(
-    postgres_world: World, postgres: Any, figure: Callable[[str], None]
+    postgres_world: World,
+    postgres: Any,
+    figure: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """An outage longer than a lease; after it the other process comes first."""
+    # until the test has seen that all have been taken over, and the holder is awake again
+    monkeypatch.setattr(exchange, "_HOLDER_SECONDS", 20.0)
     world, names = postgres_world, GRANTS[:3]
     world.add(*names)
     world.expire(*names)
     (holder,) = world.fleet(1)
-    holder.tell("shorten_lease", seconds=2)
-    world.server.provider.dials.slow_seconds = 2
-    holder.tell("ask", names=names, threads=1, at=0)
-    world.wait_for_refreshes(len(names))
-    postgres.stop(immediate=True)
+    holder.tell("shorten_lease", seconds=5)
+    with holding_answers(world.server.provider) as held:
+        holder.tell("ask", names=names, threads=1, at=0)
+        held.wait_for(len(names))
+        postgres.stop(immediate=True)
     until(lambda: holder.tell("unsaved") == len(names))
-    world.server.provider.dials.slow_seconds = 0
     holder.popen.send_signal(signal.SIGSTOP)
     postgres.start()
     with ThreadPoolExecutor(len(names)) as pool:
@@ -118,9 +120,8 @@ def test_postgresql_crashes_again_and_again_under_load(
 
 
 @pytest.fixture
-def world(sqlite_files: Callable[[], World], monkeypatch: pytest.MonkeyPatch) -> World:
-    """On SQLite, where a lock is given up after a moment."""
-    monkeypatch.setattr(database, "_BUSY_TIMEOUT", timedelta(seconds=0.05))
+def world(sqlite_files: Callable[[], World]) -> World:
+    """On SQLite."""
     world = sqlite_files()
     world.add("sales")
     return world
@@ -128,25 +129,32 @@ def world(sqlite_files: Callable[[], World], monkeypatch: pytest.MonkeyPatch) ->
 
 @contextmanager
 def locked(world: World) -> Iterator[None]:
-    """Another program holds the database."""
-    other = sqlite3.connect(world.home / "oauthconn.db", isolation_level=None)
-    other.execute("BEGIN EXCLUSIVE")
-    try:
-        yield
-    finally:
-        other.execute("ROLLBACK")
-        other.close()
+    """Another program holds the database, and that is given up after a moment."""
+    with limited(world, "PRAGMA busy_timeout = 50"):
+        other = sqlite3.connect(world.home / "oauthconn.db", isolation_level=None)
+        other.execute("BEGIN EXCLUSIVE")
+        try:
+            yield
+        finally:
+            other.execute("ROLLBACK")
+            other.close()
 
 
 @contextmanager
 def full(world: World) -> Iterator[None]:
     """The database cannot grow, as on a full disk; what the provider gives needs more room."""
+    with limited(world, "PRAGMA max_page_count = 1"):
+        yield
+
+
+@contextmanager
+def limited(world: World, pragma: str) -> Iterator[None]:
     engine = world.store.database._engine
     lasting = True
 
     def limit(connection: sqlite3.Connection, _: object) -> None:
         if lasting:
-            connection.execute("PRAGMA max_page_count = 1")
+            connection.execute(pragma)
 
     sa.event.listen(engine, "connect", limit)
     engine.dispose()
@@ -165,15 +173,14 @@ LARGE = "large-token-" + "x" * 9000
 def answer_in_hand(world: World, trouble: str) -> Iterator[Future[AccessToken]]:
     """The provider has been asked when the trouble begins; its answer comes during it."""
     world.expire("sales")
-    world.server.provider.dials.slow_seconds = 0.5
     world.server.provider.faults.plan(f'patch:access_token="{LARGE}"')
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(1) as pool, holding_answers(world.server.provider) as held:
         asking = pool.submit(world.broker.access_token, "sales")
-        world.wait_for_refreshes(1)
+        held.wait_for(1)
         with TROUBLES[trouble](world):
+            held.let_go()
             until(lambda: unsaved(world) == 1)
             yield asking
-    world.server.provider.dials.slow_seconds = 0
 
 
 def unsaved(world: World) -> int:
@@ -191,7 +198,7 @@ def test_callers_are_served_from_memory_and_the_answer_is_saved_later(
     world: World, trouble: str
 ) -> None:
     with answer_in_hand(world, trouble) as asking:
-        assert asking.result(timeout=10).reveal() == LARGE
+        assert asking.result(timeout=30).reveal() == LARGE
         for rejected in (None, 1):
             token = world.broker.access_token("sales", rejected_generation=rejected)
             assert (token.reveal(), token.generation) == (LARGE, 2)

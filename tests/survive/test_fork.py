@@ -29,7 +29,7 @@ def test_children_get_tokens_and_the_parent_goes_on(world: World, way: str) -> N
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=100,
         check=False,
     )
     assert done.returncode == 0, done.stderr

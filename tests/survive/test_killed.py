@@ -29,15 +29,15 @@ def little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exchange, "_HOLDER_SECONDS", 0.2)
 
 
-def kill_refreshes(world: World, steps: dict[str, tuple[str, bool]], *, lease: float = 1) -> None:
-    """For each connection a process dies at that step; its lease is a short one."""
+def kill_refreshes(world: World, steps: dict[str, tuple[str, bool]]) -> None:
+    """For each connection a process dies at that step, and its lease ends soon after."""
     victims = world.fleet(len(steps))
     for victim, (name, (step, after)) in zip(victims, steps.items(), strict=True):
-        victim.tell("shorten_lease", seconds=lease)
         victim.tell("die", step=step, after=after)
         victim.send("ask_and_answer", name=name)
     for victim in victims:
-        assert victim.popen.wait(timeout=30) == -signal.SIGKILL
+        assert victim.popen.wait(timeout=60) == -signal.SIGKILL
+    world.end_leases(*steps)
 
 
 @pytest.mark.parametrize("provider", ["practice", "graceful"])
@@ -98,7 +98,7 @@ def test_after_an_answer_was_lost_a_living_token_is_used_to_its_end(world: World
     world.add("sales")
     living = world.broker.access_token("sales")
     world.make_due("sales")
-    kill_refreshes(world, {"sales": ANSWER_IN_HAND}, lease=1)
+    kill_refreshes(world, {"sales": ANSWER_IN_HAND})
     for _ in range(3):
         assert world.broker.access_token("sales").reveal() == living.reveal()
     world.broker._service._refresher.close()  # what was started behind the callers has ended

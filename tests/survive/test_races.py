@@ -13,21 +13,19 @@ import pytest
 from jupyter_oauthconn.errors import ConsentRequiredError
 from jupyter_oauthconn.model import AccessToken, State
 
+from ..demo.held import Held, holding_answers
 from .conftest import World
 
 
 @contextmanager
-def refreshing(world: World) -> Iterator[Future[AccessToken]]:
-    """The provider has rotated the token and is slow to say so; what else is asked is quick."""
+def refreshing(world: World) -> Iterator[tuple[Future[AccessToken], Held]]:
+    """The provider has rotated the token and does not say so yet; what else is asked is quick."""
     world.expire("sales")
-    dials = world.server.provider.dials
-    dials.slow_seconds = 1
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(1) as pool, holding_answers(world.server.provider) as held:
         asking = pool.submit(world.broker.access_token, "sales")
-        world.wait_for_refreshes(1)
-        time.sleep(0.05)  # it has looked at the dial by now
-        dials.slow_seconds = 0
-        yield asking
+        held.wait_for(1)
+        world.server.provider.dials.slow_seconds = 0
+        yield asking, held
 
 
 def alive(world: World) -> dict[str, set[str]]:
@@ -42,7 +40,7 @@ def alive(world: World) -> dict[str, set[str]]:
 
 def test_two_sign_ins_overtake_a_refresh(world: World) -> None:
     world.add("sales")
-    with refreshing(world) as asking:
+    with refreshing(world) as (asking, _):
         world.sign_in()
         world.sign_in()
         assert not asking.done()
@@ -58,9 +56,10 @@ def test_two_sign_ins_overtake_a_refresh(world: World) -> None:
 
 def test_after_a_revocation_a_refresh_under_way_brings_nothing_back(world: World) -> None:
     world.add("sales")
-    with refreshing(world) as asking:
+    with refreshing(world) as (asking, held):
         world.broker.revoke("sales")
         assert not asking.done()
+        held.let_go()
         with pytest.raises(ConsentRequiredError):
             asking.result(timeout=30)
     assert world.grant() is None
@@ -83,7 +82,7 @@ def test_what_was_replaced_is_revoked_with_the_rest(world: World) -> None:
 
 def test_an_account_that_waits_for_confirmation_does_not_disturb_a_refresh(world: World) -> None:
     world.add("sales")
-    with refreshing(world) as asking:
+    with refreshing(world) as (asking, _):
         world.sign_in(account="guest@example.com")
     assert asking.result().generation == 2
     assert world.broker.connection("sales").status.identity == "analyst@example.com"
@@ -95,17 +94,21 @@ def test_an_interrupt_returns_at_once_and_the_refresh_is_saved(world: World, sta
     world.add("sales")
     world.expire("sales")
     (process,) = world.fleet(1)
-    world.server.provider.dials.slow_seconds = 1.5
-    process.send("ask_and_answer", name="sales")
-    world.wait_for_refreshes(1)
-    pressed = time.monotonic()
-    process.popen.send_signal(signal.SIGINT)
-    assert process.receive() == {"error": "interrupted"}
-    assert time.monotonic() - pressed < 1
+    with holding_answers(world.server.provider) as held:
+        process.send("ask_and_answer", name="sales")
+        held.wait_for(1)
+        process.popen.send_signal(signal.SIGINT)
+        # the provider has not answered, and will not before this
+        assert process.receive() == {"error": "interrupted"}
+        if stays:
+            process.send("ask_and_answer", name="sales")
+        else:
+            assert process.popen.stdin is not None
+            process.popen.stdin.close()
+        time.sleep(0.5)  # it has begun to wait for what is under way
     if stays:
-        assert process.tell("ask_and_answer", name="sales")["generation"] == 2
+        assert process.receive()["generation"] == 2
     process.end()
-    world.server.provider.dials.slow_seconds = 0
     grant = world.grant()
     assert grant is not None
     assert grant.generation == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import socket
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from html import unescape
@@ -436,10 +437,12 @@ def test_the_issuer_is_asked_before_anything_is_registered(
     assert "register" in browser.buttons
     browser.see("register/oidc")
     assert "unchecked" not in browser.buttons
-    with PracticeServer() as gone:
-        away = gone.issuer
-    browser.press("go-on", name="mine", issuer=away)
-    assert browser.errors.keys() == {"issuer"}, browser.text
+    # taken, so that nobody else gets the port meanwhile, and nobody listens
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        away = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        browser.press("go-on", name="mine", issuer=away)
+        assert browser.errors.keys() == {"issuer"}, browser.text
     # it may be down just now: then the test of step 3 tells again
     browser.press("unchecked")
     assert "register" in browser.buttons

@@ -15,7 +15,7 @@ from two_users import CLIENT_ID, SESSION, Person, TwoUsers, two_users
 from jupyter_oauthconn.demo import PracticeServer
 from jupyter_oauthconn.model import AuthMethod, ClientDraft, ConnectionDraft, Secret, State
 
-from ..browser.conftest import axe, check_page, chromium  # noqa: F401
+from ..browser.conftest import PATIENCE, axe, check_page, chromium  # noqa: F401
 from ..interop.certified_provider import CertifiedProvider, install
 from ..jupyter import jupyter_server
 from .visiting import state
@@ -61,7 +61,7 @@ class Windows:
         context = self.chromium.new_context(
             **{"viewport": {"width": 1100, "height": 800}, **options}
         )
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE)
         self.contexts.append(context)
         context.on("page", self._listen)
         # as a Hub's: a strict one would not come back with the redirect of a provider elsewhere
@@ -490,7 +490,7 @@ def test_in_a_real_jupyter_server(
     with jupyter_server(tmp_path, base_url="/a%40b/", config=config) as server:
         practice.provider.register("of-jupyter", [f"{server.mount}callback/mine"])
         page = chromium.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(PATIENCE)
         page.goto(f"{server.mount}admin/")
         page.get_by_label("Password or token").fill(server.token)
         page.get_by_role("button", name="Log in", exact=True).click()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -13,6 +12,7 @@ from two_users import TwoUserHost, TwoUserPerson, TwoUsers
 from jupyter_oauthconn.demo import PracticeServer
 from jupyter_oauthconn.model import AuthorizationState, ClientDraft, Flow, Owner, State
 
+from ..demo.held import holding_answers
 from ..interop.visitor import Forms, changed
 from .visiting import (
     ANALYST,
@@ -615,15 +615,14 @@ def test_a_hanging_provider_holds_up_nobody(
 ) -> None:
     browser = make_browser()
     callback = browser.begin()
-    server.provider.dials.slow_seconds = 5.0
+    other = make_browser(users.other)
     with ThreadPoolExecutor(1) as pool:
-        hanging = pool.submit(browser.http.get, callback)
-        while not server.provider.requests("token"):
-            time.sleep(0.01)
-        other = make_browser(users.other)
-        assert other.see().status_code == 200
-        assert other.see("refused?why=x").status_code == 409
-        assert not hanging.done()
+        with holding_answers(server.provider) as held:
+            hanging = pool.submit(browser.http.get, callback)
+            held.wait_for(1)
+            assert other.see().status_code == 200
+            assert other.see("refused?why=x").status_code == 409
+            assert not hanging.done()
         assert hanging.result().status_code == 303
 
 

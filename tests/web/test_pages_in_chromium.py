@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
 from jupyter_oauthconn.demo import PracticeServer
 
-from ..browser.conftest import axe, check_page, chromium  # noqa: F401
+from ..browser.conftest import PATIENCE, axe, check_page, chromium  # noqa: F401
 from ..jupyter import JupyterServer, jupyter_server
 
 ANALYST, GUEST = "analyst@example.com", "guest@example.com"
@@ -70,7 +70,7 @@ class Visitor:
 
     def page(self, *, logged_in: bool = True, **options: Any) -> Page:
         context = self.chromium.new_context(viewport={"width": 900, "height": 700}, **options)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE)
         self.contexts.append(context)
         page = context.new_page()
         if logged_in:

@@ -22,6 +22,8 @@ from jupyter_oauthconn.demo import PracticeServer
 from jupyter_oauthconn.model import ConnectionDraft
 from jupyter_oauthconn.web import dispatch
 
+from ..demo.held import holding_answers
+
 TOKEN = "api/v1/connections/sales/token"
 CONNECTIONS = "api/v1/connections"
 
@@ -342,7 +344,7 @@ def test_another_method_is_refused_with_those_that_there_are(users: TwoUsers, me
     "header", ["Authorization: Bearer \xff\xfe", "Authorization: " + "x" * 20_000, "Cookie: \xff"]
 )
 def test_odd_headers_are_no_credential(users: TwoUsers, header: str) -> None:
-    with socket.create_connection(("127.0.0.1", users.port), timeout=10) as raw:
+    with socket.create_connection(("127.0.0.1", users.port), timeout=30) as raw:
         request = (
             f"POST {MOUNT}{TOKEN} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
             f"Content-Length: 0\r\n{header}\r\n\r\n"
@@ -359,12 +361,13 @@ def wait_for(users: TwoUsers, id: object, wait: object) -> Answer:
     return users.ask("GET", path, users.admin.kernel, timeout=60)
 
 
-@pytest.mark.parametrize("wait", ["-5", "0", "-1e9", "0.05"])
+@pytest.mark.parametrize("wait", ["-20", "0", "-1e9", "0.05"])
 def test_a_short_wait_is_over_soon(users: TwoUsers, wait: str) -> None:
     id = users.admin.broker.authorize("sales").id
     started = time.monotonic()
     assert wait_for(users, id, wait).json()["state"] == "pending"
-    assert time.monotonic() - started < 3
+    # of 25 seconds at most; how busy this machine is decides nothing
+    assert time.monotonic() - started < 15
 
 
 @pytest.mark.parametrize("wait", ["nan", "inf", "long", "1e999", ""])
@@ -381,7 +384,7 @@ def test_nobody_waits_longer_than_a_proxy_allows(
     id = users.admin.broker.authorize("sales").id
     started = time.monotonic()
     assert wait_for(users, id, 100_000).json()["state"] == "pending"
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20
 
 
 def test_many_who_wait_hold_up_nobody_and_hear_of_the_end(users: TwoUsers) -> None:
@@ -392,13 +395,15 @@ def test_many_who_wait_hold_up_nobody_and_hear_of_the_end(users: TwoUsers) -> No
         for _ in range(10):
             started = time.monotonic()
             assert users.ask("POST", TOKEN, users.other.kernel, {}).status == 200
-            assert time.monotonic() - started < 2
+            assert time.monotonic() - started < 10
+        # so she had to wait for none of them
         assert not any(one.done() for one in waiting)
         started = time.monotonic()
         users.admin.broker.cancel(id)
         states = {one.result().json()["state"] for one in waiting}
     assert states == {"refused"}
-    assert time.monotonic() - started < 5
+    # at once, and not at the end of their 25 seconds
+    assert time.monotonic() - started < 12
 
 
 def test_a_client_that_hangs_up_is_not_waited_for(
@@ -420,7 +425,7 @@ def test_a_client_that_hangs_up_is_not_waited_for(
     until(lambda: len(polls) >= 2)
     connection.close()
     # the access log has a line when a request is over, and this one would last for 25 seconds
-    until(lambda: [one for one in caplog.records if str(id) in one.getMessage()], seconds=10)
+    until(lambda: [one for one in caplog.records if str(id) in one.getMessage()], seconds=15)
     assert not [one for one in caplog.records if one.levelno >= logging.ERROR]
 
 
@@ -444,14 +449,12 @@ def test_a_slow_provider_starves_nobody_who_only_reads(
     users.sign_in(users.admin, "sales")
     users.sign_in(users.other, "sales")
     assert users.ask("POST", TOKEN, users.other.kernel, {}).status == 200
-    server.provider.dials.slow_seconds = 4
-    before = len(server.provider.requests("token"))
-    with ThreadPoolExecutor(20) as pool:
+    with ThreadPoolExecutor(20) as pool, holding_answers(server.provider) as held:
         slow = [
             pool.submit(users.ask, "POST", TOKEN, users.admin.kernel, {"rejected_generation": 1})
             for _ in range(16)
         ]
-        until(lambda: len(server.provider.requests("token")) > before)
+        held.wait_for(1)
         slowest = 0.0
         for method, path in [("POST", TOKEN), ("GET", CONNECTIONS), ("GET", "api/v1/health")] * 10:
             started = time.monotonic()
@@ -459,8 +462,8 @@ def test_a_slow_provider_starves_nobody_who_only_reads(
             assert users.ask(method, path, users.other.kernel, body).status == 200
             slowest = max(slowest, time.monotonic() - started)
         assert not any(one.done() for one in slow), "the provider was not slow"
-        assert {one.result().status for one in slow} == {200}
-    assert slowest < 1
+    assert {one.result().status for one in slow} == {200}
+    assert slowest < 5
 
 
 def test_a_request_has_no_thread_of_its_own(users: TwoUsers) -> None:
