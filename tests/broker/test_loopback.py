@@ -11,14 +11,16 @@ from datetime import timedelta
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
+from uuid import UUID
 
 import pytest
 
 from jupyter_oauthconn.broker.local import LocalBroker
 from jupyter_oauthconn.demo import PracticeServer
-from jupyter_oauthconn.errors import ConfigurationError
+from jupyter_oauthconn.errors import ConfigurationError, StorageError
 from jupyter_oauthconn.kernel.practice import consent
 from jupyter_oauthconn.model import AuthorizationState, ConnectionDraft, Flow, Settings
+from jupyter_oauthconn.service.sign_in.sign_ins import SignIns
 
 
 def ask(
@@ -193,6 +195,26 @@ def test_the_port_is_free_again_after_the_sign_in(
             pass  # it is closing just now
         time.sleep(0.05)
     pytest.fail("the listener did not end with its sign-in")
+
+
+def test_a_database_that_is_away_for_a_while_does_not_end_it(
+    broker: LocalBroker, page: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jupyter_oauthconn.broker.loopback._LINGER_SECONDS", 0.6)
+    asked: list[UUID] = []
+
+    def away(_: SignIns, owner: UUID, id: UUID) -> bool:
+        asked.append(id)
+        raise StorageError("The database is locked.")
+
+    with monkeypatch.context() as outage:
+        outage.setattr(SignIns, "hold", away)
+        deadline = time.monotonic() + 60
+        while len(asked) < 5:  # twice a second
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    consent(page)
+    assert broker.connection("sales").status.state == "connected"
 
 
 def test_a_cancelled_sign_in_answers_no_more(broker: LocalBroker, page: str) -> None:

@@ -446,6 +446,20 @@ def test_where_a_browser_is_opened(environ: dict[str, str], platform: str, expec
     assert display.browser_is_here(environ, platform) is expected
 
 
+def test_an_interrupt_while_the_browser_is_opened_says_how_to_go_on(
+    broker: FakeBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("webbrowser.open", interrupted)
+    monkeypatch.setattr(display, "browser_is_here", lambda *_: True)
+    monkeypatch.setenv("JUPYTER_OAUTHCONN_INTERACTION", "wait")
+    with pytest.raises(KeyboardInterrupt, match="run the same line to go on"):
+        oc.connect("fresh")
+    assert broker.pending("fresh") is not None
+
+
 def test_the_browser_opens_our_own_page_only(
     broker: FakeBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -34,13 +34,13 @@ def finish(place: Place, authorization: Authorization, patience: Patience) -> Au
     patience.begun.set()
     first = place.claim_display(authorization.id, patience.stop)
     screen = None
+    outcome = "not authenticated (the wait ended; run it again to go on)"
     try:
-        if practice and first:
-            _practise(authorization)
-        elif first:
-            screen = display.Pending(authorization, browser=patience.browser)
-        outcome = "not authenticated (the wait ended; run it again to go on)"
         try:
+            if practice and first:
+                _practise(authorization)
+            elif first:
+                screen = display.Pending(authorization, browser=patience.browser)
             ended = _await_end(place, authorization, patience)
             outcome = _words(ended)
         except OAuthConnError as error:
