@@ -8,12 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from jupyter_oauthconn.broker.local import LocalBroker
 
-settings.register_profile("oauthconn", deadline=None, print_blob=True)
+# a busy machine is no fault
+settings.register_profile(
+    "oauthconn",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    print_blob=True,
+)
 settings.load_profile("oauthconn")
 
 
