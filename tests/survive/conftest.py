@@ -282,8 +282,10 @@ class Timeless:
         usual = transport._total_seconds
         if fault == "drip":
             transport._total_seconds = 2.0
-        yield
-        transport._total_seconds = usual
+        try:
+            yield
+        finally:
+            transport._total_seconds = usual
 
     def refreshes(self) -> list[Record]:
         return self.provider.requests("token", grant_type="refresh_token")
