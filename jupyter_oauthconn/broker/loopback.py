@@ -17,7 +17,7 @@ from http.server import ThreadingHTTPServer
 from urllib.parse import SplitResult, urlencode, urlsplit
 from uuid import UUID, uuid4
 
-from jupyter_oauthconn.errors import ConfigurationError, OAuthConnError
+from jupyter_oauthconn.errors import ConfigurationError, StorageError, UnknownAuthorizationError
 from jupyter_oauthconn.model import Authorization, ClientRegistration, Flow, Owner
 from jupyter_oauthconn.service.sign_in import loopback_redirect_uris
 from jupyter_oauthconn.service.token_service import TokenService
@@ -171,8 +171,8 @@ class LoopbackSite:
             with self._lock:
                 hosted = list(self._hosted.values())
             try:
-                pending = [self.service.sign_ins.hold(self.owner.id, one.id) for one in hosted]
-            except OAuthConnError:
+                pending = [self._hold(one) for one in hosted]
+            except StorageError:
                 # a database that is away for a while does not say that none is pending
                 quiet_since = time.monotonic()
                 continue
@@ -181,6 +181,13 @@ class LoopbackSite:
             self._forget(one for one, alive in zip(hosted, pending, strict=True) if not alive)
             if time.monotonic() - quiet_since > _LINGER_SECONDS:
                 self.close()
+
+    def _hold(self, hosted: Hosted) -> bool:
+        """Whether it is still pending."""
+        try:
+            return self.service.sign_ins.hold(self.owner.id, hosted.id)
+        except UnknownAuthorizationError:
+            return False  # gone with its connection
 
     def _forget(self, ended: Iterable[Hosted]) -> None:
         """All but the last ended ones: somebody may still look at their pages."""

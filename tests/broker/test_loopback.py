@@ -179,11 +179,7 @@ def test_without_a_loopback_redirect_uri_it_says_what_to_add(broker: LocalBroker
         broker.authorize("sales", flow=Flow.LOOPBACK)
 
 
-def test_the_port_is_free_again_after_the_sign_in(
-    broker: LocalBroker, page: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("jupyter_oauthconn.broker.loopback._LINGER_SECONDS", 0.1)
-    consent(page)
+def the_port_is_free(page: str) -> None:
     parts = urlsplit(page)
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
@@ -195,6 +191,27 @@ def test_the_port_is_free_again_after_the_sign_in(
             pass  # it is closing just now
         time.sleep(0.05)
     pytest.fail("the listener did not end with its sign-in")
+
+
+def test_the_port_is_free_again_after_the_sign_in(
+    broker: LocalBroker, page: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jupyter_oauthconn.broker.loopback._LINGER_SECONDS", 0.1)
+    consent(page)
+    the_port_is_free(page)
+
+
+def test_a_removed_connection_takes_its_own_sign_in_with_it_and_no_other(
+    broker: LocalBroker, page: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jupyter_oauthconn.broker.loopback._LINGER_SECONDS", 0.6)
+    broker.add_connection(ConnectionDraft(name="crm", client="practice"))
+    broker.authorize("crm")
+    broker.remove_connection("crm")
+    time.sleep(2)  # longer than it lingers
+    assert ask(page)[0] == 200
+    broker.remove_connection("sales")
+    the_port_is_free(page)
 
 
 def test_a_database_that_is_away_for_a_while_does_not_end_it(
