@@ -460,14 +460,13 @@ def test_waiting_ends_with_the_sign_in(desk: Desk) -> None:
     started = time.monotonic()
     now = desk.broker.authorization(pending.id, wait=timedelta(seconds=1.2))
     assert now.state is AuthorizationState.PENDING
-    # far below what a wait can last, and above what a busy machine adds
-    assert 1.1 < time.monotonic() - started < 30
+    assert 1.1 < time.monotonic() - started < 3
     timer = threading.Timer(0.5, desk.person, [pending])
     timer.start()
     started = time.monotonic()
-    ended = desk.broker.authorization(pending.id, wait=timedelta(seconds=100))
+    ended = desk.broker.authorization(pending.id, wait=timedelta(seconds=30))
     assert ended.state is AuthorizationState.DONE
-    assert time.monotonic() - started < 60
+    assert time.monotonic() - started < 10
     timer.join()
 
 

@@ -459,9 +459,7 @@ broker.close()
             process.send_signal(signal.SIGINT)
             took.append(float(process.stdout.readline()) - pressed)
         process.communicate(timeout=60)
-        # a busy machine may come late to one of them
-        assert min(took) < 1
-        assert max(took) < 15
+        assert max(took) < 1
 
 
 def test_an_interrupt_while_a_response_is_closed_is_not_lost(

@@ -206,8 +206,7 @@ def test_interrupt_ends_the_wait_at_once(run: Any, connection: str) -> None:
     begun = time.monotonic()
     waiting.process.send_signal(signal.SIGINT)
     assert waiting.end() == 1
-    # one question to the service lasts 20 s; on a busy machine the end of a process takes some
-    assert time.monotonic() - begun < 15
+    assert time.monotonic() - begun < 2
     assert waiting.seen.endswith("Stopped.\n")
     assert run.ok("status", "--json").json[0]["status"] == "not_connected"
 

@@ -36,25 +36,17 @@ class Held:
     wrong: list[Any] = field(default_factory=list)
     failure: BaseException | None = None
 
-    @property
-    def goes_on(self) -> bool:
-        """A slow machine may need more tokens for as many reads."""
-        return self.tokens.generation <= EXPIRIES or self.reads < 3 * EXPIRIES
-
 
 def seconds_of_a_read(live: Live, store: Any, tokens: IssuedTokens) -> float:
-    """Once its libraries are loaded; 0 if it fails, which its test tells."""
+    """Once its libraries are loaded."""
+    handle = live.open(store, tokens)
     try:
-        handle = live.open(store, tokens)
-        try:
-            live.read(handle, store)
-            begin = time.monotonic()
-            live.read(handle, store)
-            return time.monotonic() - begin
-        finally:
-            close(handle)
-    except Exception:  # noqa: BLE001 - whatever a library raises
-        return 0.0
+        live.read(handle, store)
+        begin = time.monotonic()
+        live.read(handle, store)
+        return time.monotonic() - begin
+    finally:
+        close(handle)
 
 
 def slowest_read(issuer: Issuer, found: dict[str, Any]) -> float:
@@ -73,7 +65,7 @@ def hold(live: Live, store: Any, held: Held, limit: float) -> None:
     handle = None
     try:
         handle = live.open(store, held.tokens)
-        while held.goes_on and time.monotonic() < end:
+        while held.tokens.generation <= EXPIRIES and time.monotonic() < end:
             rows = live.read(handle, store)
             held.reads += 1
             if rows != NUMBERS:
@@ -107,7 +99,7 @@ def held(request: pytest.FixtureRequest, issuer: Issuer) -> Iterator[dict[str, H
         yield outcomes
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", LIVE)
 def test_a_handle_is_held_over_five_expiries(
     held: dict[str, Held], name: str, issuer: Issuer
@@ -119,11 +111,10 @@ def test_a_handle_is_held_over_five_expiries(
     assert seen.wrong == []
     assert seen.reads >= 3 * EXPIRIES
     # on a slow machine a token may end on its way, but a handle that lives on refusals shows
+    assert sum(one in seen.tokens.issued for one in issuer.refused) < EXPIRIES
     first, *renewals = seen.tokens.refreshes
-    assert sum(one in seen.tokens.issued for one in issuer.refused) < len(renewals)
     assert first.life_passed is None
-    assert len(renewals) >= EXPIRIES
-    assert [one.generation for one in renewals] == list(range(2, len(renewals) + 2))
+    assert [one.generation for one in renewals] == list(range(2, EXPIRIES + 2))
     assert [one for one in renewals if one.life_passed is None or one.life_passed < 0.7] == []
 
 

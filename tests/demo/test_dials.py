@@ -173,8 +173,7 @@ def test_fault_drip_begins_to_answer_and_does_not_hold_up_others(practice, app):
             timeout=0.2,
         )
     assert app.data("sales", first["access_token"]).status_code == 200
-    # of several minutes
-    assert time.monotonic() - begun < 30
+    assert time.monotonic() - begun < 5
     assert practice.requests("token", fault="drip")[0].outcome == "ok"
 
 

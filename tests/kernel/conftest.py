@@ -15,9 +15,6 @@ import jupyter_oauthconn as oc
 HERE = Path(__file__).parent
 #: How long anything of a kernel may take on a busy machine.
 KERNEL_SECONDS = 60
-#: An interrupt that is not seen leaves a cell waiting for 20 s (its question to the service) or for
-#: ever; one that is seen ends it well before, also on a busy machine.
-SOON_SECONDS = 10
 sys.path.insert(0, str(HERE))  # real kernels and worker processes import the fake by name, too
 
 from fake_broker import FakeBroker  # noqa: E402

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from fake_broker import MARKER
 
-from .conftest import SOON_SECONDS
-
 if TYPE_CHECKING:
     from conftest import Kernel
 
@@ -55,14 +53,14 @@ def test_one_display_that_is_replaced(kernel: Kernel) -> None:
 
 @pytest.mark.parametrize("code", WAITING)
 @pytest.mark.parametrize("how", ["signal", "message"])
-def test_interrupting_ends_the_wait_at_once(kernel: Kernel, code: str, how: str) -> None:
+def test_interrupting_ends_the_wait_within_a_second(kernel: Kernel, code: str, how: str) -> None:
     request = kernel.start(code, allow_stdin=True)
     kernel.until(request, "display_data")
     kernel.run_aside("", until="'authorization' in broker.calls")  # well into the wait
     began = time.monotonic()
     interrupt(kernel, how)
     messages, reply = kernel.finish(request)
-    assert time.monotonic() - began < SOON_SECONDS
+    assert time.monotonic() - began < 1
     assert reply["status"] == "error"
     (error,) = outputs(messages, "error")
     assert error["traceback"] == [
@@ -82,7 +80,9 @@ def test_interrupting_ends_the_wait_at_once(kernel: Kernel, code: str, how: str)
 
 @pytest.mark.parametrize("code", ["%connect fresh", *WAITING])
 def test_without_input_a_cell_fails_at_once_and_shows_no_link(kernel: Kernel, code: str) -> None:
+    began = time.monotonic()
     messages, reply = kernel.run(code, allow_stdin=False)
+    assert time.monotonic() - began < 1
     assert (reply["status"], reply["ename"]) == ("error", "ConsentRequiredError")
     assert outputs(messages, "display_data") == []
     (error,) = outputs(messages, "error")
@@ -160,7 +160,7 @@ def test_interrupting_works_while_the_page_asks(kernel: Kernel, how: str) -> Non
     began = time.monotonic()
     interrupt(kernel, how)
     messages, _ = kernel.finish(request)
-    assert time.monotonic() - began < SOON_SECONDS
+    assert time.monotonic() - began < 1
     (error,) = outputs(messages, "error")
     assert error["traceback"][0].startswith("sales: stopped waiting.")
     assert not kernel.client.stdin_channel.msg_ready()

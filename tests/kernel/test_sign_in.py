@@ -19,10 +19,6 @@ import jupyter_oauthconn as oc
 from jupyter_oauthconn.kernel import current, display
 from jupyter_oauthconn.model import Authorization, Flow
 
-#: A wait that does not see its end lasts as long as a question to the service (20 s) or for ever;
-#: one that sees it ends well before, also on a busy machine.
-SOON_SECONDS = 10
-
 
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
@@ -91,7 +87,7 @@ def test_waits_no_longer_than_asked(broker: FakeBroker) -> None:
     began = time.monotonic()
     with pytest.raises(oc.errors.InteractionRequiredError, match="in the time given") as caught:
         oc.connect("fresh", wait=0.05)
-    assert time.monotonic() - began < SOON_SECONDS
+    assert time.monotonic() - began < 2
     # it stays open, and the same call goes on with it
     assert caught.value.authorization == broker.pending("fresh")
     soon(broker, lambda: None)
@@ -186,7 +182,7 @@ async def test_cancelling_ends_the_wait_and_leaves_the_sign_in(
     with pytest.raises(asyncio.CancelledError):
         await waiting
     while _waiting_threads():
-        assert time.monotonic() - began < SOON_SECONDS
+        assert time.monotonic() - began < 1
         await asyncio.sleep(0.01)
     assert broker.pending("fresh") is not None
     assert "not authenticated" in capsys.readouterr().err
@@ -239,7 +235,7 @@ def test_another_account_that_nobody_confirms_in_time(broker: FakeBroker) -> Non
     began = time.monotonic()
     with pytest.raises(oc.errors.InteractionRequiredError, match="in the time given"):
         oc.authenticate("sales", again=True, wait=0.3)
-    assert time.monotonic() - began < SOON_SECONDS
+    assert time.monotonic() - began < 2
 
 
 @pytest.mark.usefixtures("at_terminal")
@@ -354,8 +350,10 @@ def test_an_error_that_does_not_pass_ends_the_wait_at_once(
         raise oc.errors.UnknownAuthorizationError(str(id))
 
     monkeypatch.setattr(broker, "authorization", unknown)
+    began = time.monotonic()
     with pytest.raises(oc.errors.UnknownAuthorizationError):
         oc.connect("fresh")
+    assert time.monotonic() - began < 1
     assert len(asked) == 1  # not asked again, as after an outage
 
 

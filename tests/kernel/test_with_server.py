@@ -23,7 +23,7 @@ from jupyter_oauthconn.model import Authorization
 
 from ..broker.desk import Person
 from ..jupyter import JupyterServer, jupyter_server
-from .conftest import ASIDE, SOON_SECONDS, Kernel
+from .conftest import ASIDE, Kernel
 
 BASE = "/my%20base/"
 CARD = "application/vnd.jupyter-oauthconn.authorization+json"
@@ -220,7 +220,7 @@ def test_each_further_question_is_one_request(
 @pytest.mark.parametrize(
     "code", ["oc.connect('sales')", "await oc.Connection('sales').atoken()", "%connect sales"]
 )
-def test_interrupting_ends_the_wait_at_once(
+def test_interrupting_ends_the_wait_within_a_second(
     kernel: ServedKernel, server: JupyterServer, person: Person, code: str
 ) -> None:
     request = kernel.start(code, allow_stdin=True)
@@ -231,7 +231,7 @@ def test_interrupting_ends_the_wait_at_once(
     began = time.monotonic()
     kernel.interrupt()
     messages, reply = kernel.finish(request)
-    assert time.monotonic() - began < SOON_SECONDS
+    assert time.monotonic() - began < 1
     (error,) = outputs(messages, "error")
     assert error["traceback"] == [
         "sales: stopped waiting. The sign-in is still open; run the same line to go on."

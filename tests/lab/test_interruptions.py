@@ -28,8 +28,7 @@ def test_interrupting_ends_the_cell_and_the_sign_in_stays_open(lab: Lab) -> None
     began = time.monotonic()
     notebook.interrupt()
     told = notebook.wait(0)
-    # at once, and not at the end of the question that it has put to the service, of 20 seconds
-    assert time.monotonic() - began < 12
+    assert time.monotonic() - began < 2
     expect(told).to_contain_text(f"{name}: stopped waiting. The sign-in is still open")
     expect(told).not_to_contain_text("Traceback")
     assert "jupyter_oauthconn/" not in told.inner_text()

@@ -132,9 +132,9 @@ def transport() -> Iterator[Transport]:
 
 @pytest.fixture
 def impatient() -> Iterator[Transport]:
-    """Reaches loopback servers, and gives up soon; a busy machine still gets a request sent."""
+    """Reaches loopback servers, and gives up after half a second."""
     made = Transport(
-        guard=AddressGuard(["127.0.0.1", "localhost"]), total_seconds=1.5, connect_seconds=5
+        guard=AddressGuard(["127.0.0.1", "localhost"]), total_seconds=0.5, connect_seconds=5
     )
     made.trusted_authorities()  # they are read from files once: no part of a call's time here
     yield made

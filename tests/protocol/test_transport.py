@@ -99,7 +99,7 @@ def test_many_threads_share_one_transport(serve: Serve, transport: Transport) ->
         assert all(pool.map(ask, range(40)))
 
 
-#: A server at fault would hold a call that long, and no call may be held half as long.
+#: A server at fault would hold a call that long.
 HOLD_SECONDS = 60
 
 
@@ -128,7 +128,7 @@ def test_sec_26_a_dripping_server_does_not_hold_the_call(
     started = time.monotonic()
     with pytest.raises(ProviderUnavailableError, match="in time") as caught:
         impatient.send(get(server.url()))
-    assert time.monotonic() - started < HOLD_SECONDS / 2
+    assert time.monotonic() - started < 1.5
     assert caught.value.request_sent
 
 
@@ -137,7 +137,7 @@ def test_sec_26_a_server_that_never_answers(serve: Serve, impatient: Transport) 
     started = time.monotonic()
     with pytest.raises(ProviderUnavailableError, match=r"127\.0\.0\.1 did not answer") as caught:
         impatient.send(get(server.url("/secret-path?code=1")))
-    assert time.monotonic() - started < HOLD_SECONDS / 2
+    assert time.monotonic() - started < 1.5
     assert caught.value.request_sent
     assert "secret-path" not in str(caught.value)
 
@@ -156,7 +156,7 @@ def test_sec_26_a_dripping_tls_handshake(impatient: Transport) -> None:
         started = time.monotonic()
         with pytest.raises(ProviderUnavailableError, match="TLS") as caught:
             impatient.send(get(f"https://127.0.0.1:{listener.getsockname()[1]}/"))
-        assert time.monotonic() - started < HOLD_SECONDS / 2
+        assert time.monotonic() - started < 1.5
         thread.join(30)
         assert not thread.is_alive()
     assert not caught.value.request_sent
@@ -342,7 +342,7 @@ def test_sec_26_dns_is_under_the_deadline(
     started = time.monotonic()
     with pytest.raises(ProviderUnavailableError, match="DNS") as caught:
         impatient.send(get("https://slow.example/"))
-    assert time.monotonic() - started < HOLD_SECONDS / 2
+    assert time.monotonic() - started < 1.5
     assert not caught.value.request_sent
     release.set()
 

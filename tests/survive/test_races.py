@@ -97,9 +97,11 @@ def test_an_interrupt_returns_at_once_and_the_refresh_is_saved(world: World, sta
     with holding_answers(world.server.provider) as held:
         process.send("ask_and_answer", name="sales")
         held.wait_for(1)
+        pressed = time.monotonic()
         process.popen.send_signal(signal.SIGINT)
         # the provider has not answered, and will not before this
         assert process.receive() == {"error": "interrupted"}
+        assert time.monotonic() - pressed < 1
         if stays:
             process.send("ask_and_answer", name="sales")
         else:

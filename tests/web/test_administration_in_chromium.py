@@ -15,7 +15,7 @@ from two_users import CLIENT_ID, SESSION, Person, TwoUsers, two_users
 from jupyter_oauthconn.demo import PracticeServer
 from jupyter_oauthconn.model import AuthMethod, ClientDraft, ConnectionDraft, Secret, State
 
-from ..browser.conftest import PATIENCE, axe, check_page, chromium  # noqa: F401
+from ..browser.conftest import PATIENCE, axe, check_page, chromium  # noqa: F401 - fixtures
 from ..interop.certified_provider import CertifiedProvider, install
 from ..jupyter import jupyter_server
 from .visiting import state

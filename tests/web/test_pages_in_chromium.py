@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
 from jupyter_oauthconn.demo import PracticeServer
 
-from ..browser.conftest import PATIENCE, axe, check_page, chromium  # noqa: F401
+from ..browser.conftest import PATIENCE, axe, check_page, chromium  # noqa: F401 - fixtures
 from ..jupyter import JupyterServer, jupyter_server
 
 ANALYST, GUEST = "analyst@example.com", "guest@example.com"

@@ -361,13 +361,12 @@ def wait_for(users: TwoUsers, id: object, wait: object) -> Answer:
     return users.ask("GET", path, users.admin.kernel, timeout=60)
 
 
-@pytest.mark.parametrize("wait", ["-20", "0", "-1e9", "0.05"])
+@pytest.mark.parametrize("wait", ["-5", "0", "-1e9", "0.05"])
 def test_a_short_wait_is_over_soon(users: TwoUsers, wait: str) -> None:
     id = users.admin.broker.authorize("sales").id
     started = time.monotonic()
     assert wait_for(users, id, wait).json()["state"] == "pending"
-    # of 25 seconds at most; how busy this machine is decides nothing
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 3
 
 
 @pytest.mark.parametrize("wait", ["nan", "inf", "long", "1e999", ""])
@@ -384,7 +383,7 @@ def test_nobody_waits_longer_than_a_proxy_allows(
     id = users.admin.broker.authorize("sales").id
     started = time.monotonic()
     assert wait_for(users, id, 100_000).json()["state"] == "pending"
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 5
 
 
 def test_many_who_wait_hold_up_nobody_and_hear_of_the_end(users: TwoUsers) -> None:
@@ -395,15 +394,13 @@ def test_many_who_wait_hold_up_nobody_and_hear_of_the_end(users: TwoUsers) -> No
         for _ in range(10):
             started = time.monotonic()
             assert users.ask("POST", TOKEN, users.other.kernel, {}).status == 200
-            assert time.monotonic() - started < 10
-        # so she had to wait for none of them
+            assert time.monotonic() - started < 2
         assert not any(one.done() for one in waiting)
         started = time.monotonic()
         users.admin.broker.cancel(id)
         states = {one.result().json()["state"] for one in waiting}
     assert states == {"refused"}
-    # at once, and not at the end of their 25 seconds
-    assert time.monotonic() - started < 12
+    assert time.monotonic() - started < 5
 
 
 def test_a_client_that_hangs_up_is_not_waited_for(
@@ -463,7 +460,7 @@ def test_a_slow_provider_starves_nobody_who_only_reads(
             slowest = max(slowest, time.monotonic() - started)
         assert not any(one.done() for one in slow), "the provider was not slow"
     assert {one.result().status for one in slow} == {200}
-    assert slowest < 5
+    assert slowest < 1
 
 
 def test_a_request_has_no_thread_of_its_own(users: TwoUsers) -> None:
